@@ -1,1 +1,15 @@
-//! it
+//! The suite from outside: one binary, one module for each layer and for what they do together.
+
+mod axum_stack;
+mod bulkhead;
+mod circuit_breaker;
+mod contract;
+mod correlation_id;
+mod grpc_stack;
+mod health;
+mod hyper_stack;
+mod observe;
+mod plain_stack;
+mod retry;
+mod tidy;
+mod timeout;

@@ -1,0 +1,36 @@
+//! What counts as a success, a failure or an overload, for every layer that asks.
+//!
+//! | answer | class | retry |
+//! |---|---|---|
+//! | a status below 500 | success | 408, 425 and 429 if the request is idempotent |
+//! | 429, 529; 503 with `Retry-After` | overload | if idempotent |
+//! | 500, 502, 503, 504 and other 5xx | failure | 500, 502, 503, 504 if idempotent |
+//! | 501, 505 | success: the service works, it just cannot do this | never |
+//! | a connection that could not be made, a stream the server did not process | failure | always |
+//! | another transport error | failure | if idempotent |
+//! | gRPC `UNKNOWN`, `DEADLINE_EXCEEDED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS` | failure | `UNAVAILABLE` |
+//! | gRPC `RESOURCE_EXHAUSTED` | overload | if the server says when |
+//! | any other gRPC code | success | never |
+//! | a body that breaks off | failure | never: the caller has seen the head |
+//! | a body that the caller drops | what its head said; gRPC without its trailers: ignored | |
+//! | a [rejection](crate::rejection) that was never executed | ignored | never |
+//! | a deadline that passed while the call ran | failure | if idempotent |
+//!
+//! A verdict is given in two steps, because the head of an answer is not its end: see [`Judgment`].
+
+mod grpc;
+mod hints;
+mod http;
+mod transport;
+mod verdict;
+
+pub use self::{
+    grpc::GrpcCode,
+    hints::{Hint, MAX_RETRY_AFTER, retry_hint},
+    http::ResponseHead,
+    verdict::{AtEnd, Class, Classify, Judgment, Retry, Verdict},
+};
+pub(crate) use self::{
+    http::{head, rejection},
+    transport::error,
+};

@@ -1,0 +1,7 @@
+//! Private plumbing that the layers share.
+
+pub(crate) mod cancel;
+pub(crate) mod clock;
+#[macro_use]
+pub(crate) mod macros;
+pub(crate) mod name;

@@ -1,0 +1,3 @@
+/// A W3C `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceParent {}

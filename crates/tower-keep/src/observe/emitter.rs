@@ -1,0 +1,178 @@
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use super::{Event, EventKind, Subscription, subscription};
+use crate::{
+    common::{clock, name::Name},
+    context,
+};
+
+/// Hears what happens in a layer. Closures are observers.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    ///
+    /// Called on the task it happened in, outside any lock of ours. A panic is contained.
+    fn on_event(&self, event: &Event);
+
+    /// Whether it wants the events that are made for each call.
+    fn wants_calls(&self) -> bool {
+        true
+    }
+
+    /// Whether it has heard enough; it is forgotten then.
+    fn is_done(&self) -> bool {
+        false
+    }
+}
+
+impl<F: Fn(&Event) + Send + Sync> Observer for F {
+    fn on_event(&self, event: &Event) {
+        self(event);
+    }
+}
+
+/// Has `observer` hear every layer of this process, present and future, until the process ends.
+///
+/// Observers hear what happens from now on. There is no way to take one out again: install what the
+/// process needs in `main`, and give a layer its own observer for everything else.
+pub fn install(observer: impl Observer + 'static) {
+    GLOBAL.change(|list| list.push(Arc::new(observer)));
+}
+
+static GLOBAL: Listeners = Listeners::new();
+
+/// A list of observers that is read often and changed rarely.
+///
+/// The flags are hints, so relaxed: they pair with nothing, and a listener that is being added may
+/// miss what happens at the same moment. The lock orders everything else.
+struct Listeners {
+    /// Whether the list has anyone in it.
+    any: AtomicBool,
+    /// Whether anyone in it wants an event for each call.
+    calls: AtomicBool,
+    list: RwLock<Vec<Arc<dyn Observer>>>,
+}
+
+impl Listeners {
+    const fn new() -> Self {
+        Self {
+            any: AtomicBool::new(false),
+            calls: AtomicBool::new(false),
+            list: RwLock::new(Vec::new()),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Arc<dyn Observer>>)) {
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut list);
+        self.any.store(!list.is_empty(), Relaxed);
+        self.calls
+            .store(list.iter().any(|observer| observer.wants_calls()), Relaxed);
+    }
+
+    fn tell(&self, event: &Event) {
+        if !self.any.load(Relaxed) {
+            return;
+        }
+        // A copy, so that no lock is held while observers run.
+        let observers = self
+            .list
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for observer in &observers {
+            if event.kind.is_per_call() && !observer.wants_calls() {
+                continue;
+            }
+            // An observer's bug must not become the caller's failed request.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
+        }
+        if observers.iter().any(|observer| observer.is_done()) {
+            self.change(|list| list.retain(|observer| !observer.is_done()));
+        }
+    }
+}
+
+/// A layer's voice: its place in every event, and who listens to it.
+#[derive(Clone)]
+pub(crate) struct Emitter(Arc<Voice>);
+
+struct Voice {
+    layer: &'static str,
+    name: RwLock<Name>,
+    listeners: Listeners,
+}
+
+impl Emitter {
+    pub(crate) fn new(layer: &'static str) -> Self {
+        Self(Arc::new(Voice {
+            layer,
+            name: RwLock::default(),
+            listeners: Listeners::new(),
+        }))
+    }
+
+    pub(crate) fn layer(&self) -> &'static str {
+        self.0.layer
+    }
+
+    pub(crate) fn name(&self) -> Name {
+        self.0
+            .name
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn rename(&self, name: impl AsRef<str>) {
+        *self.0.name.write().unwrap_or_else(PoisonError::into_inner) = Name::new(name);
+    }
+
+    pub(crate) fn observe(&self, observer: impl Observer + 'static) {
+        self.0
+            .listeners
+            .change(|list| list.push(Arc::new(observer)));
+    }
+
+    pub(crate) fn subscribe(&self, capacity: usize) -> Subscription {
+        let (observer, subscription) = subscription::channel(capacity);
+        self.observe(observer);
+        subscription
+    }
+
+    /// Whether anybody wants an event for each call.
+    #[inline]
+    pub(crate) fn wants_calls(&self) -> bool {
+        GLOBAL.calls.load(Relaxed) || self.0.listeners.calls.load(Relaxed)
+    }
+
+    /// Tells everybody. Never call it with a lock held.
+    #[cold]
+    pub(crate) fn emit(&self, kind: EventKind) {
+        let event = Event {
+            layer: self.0.layer,
+            name: self.name(),
+            at: clock::now(),
+            correlation_id: context::correlation_id(),
+            kind,
+        };
+        #[cfg(feature = "tracing")]
+        super::tracing::tell(&event);
+        self.0.listeners.tell(&event);
+        GLOBAL.tell(&event);
+    }
+}
+
+impl std::fmt::Debug for Emitter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emitter")
+            .field("layer", &self.0.layer)
+            .field("name", &self.name())
+            .finish()
+    }
+}

@@ -1,0 +1,149 @@
+use std::{any::Any, fmt, pin::pin, sync::Arc};
+
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body::Body as HttpBody;
+
+use super::{Body, End, Guard, Head, Inspect, Protocol, Wire, body::is_complete, grpc};
+use crate::{
+    classify::{self, Judgment, ResponseHead, Verdict},
+    rejection::Rejection,
+};
+
+/// HTTP, and gRPC where a request says so: axum, hyper, tonic, clients.
+///
+/// A refusal is a response, so the error type stays what it is. What counts as a failure is
+/// [`classify::http`](crate::classify::http) unless [`classify`](Http::classify) says otherwise.
+#[derive(Clone, Default)]
+pub struct Http {
+    rules: Option<Arc<Rules>>,
+}
+
+type Rules = dyn Fn(&ResponseHead<'_>) -> Option<Verdict> + Send + Sync;
+
+impl Http {
+    /// HTTP with the usual rules.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { rules: None }
+    }
+
+    /// Judges responses by `rules` first, and by the usual rules where it answers `None`.
+    ///
+    /// A verdict other than success is final; after a success the body still counts.
+    #[must_use]
+    pub fn classify<F>(self, rules: F) -> Self
+    where
+        F: Fn(&ResponseHead<'_>) -> Option<Verdict> + Send + Sync + 'static,
+    {
+        Self {
+            rules: Some(Arc::new(rules)),
+        }
+    }
+}
+
+impl<B, E> Protocol<Response<B>, E> for Http
+where
+    B: HttpBody,
+    E: 'static,
+{
+    type Response<G: Guard> = Response<Body<B, G>>;
+
+    fn reject<G: Guard>(&self, wire: Wire, rejection: Rejection) -> Result<Self::Response<G>, E> {
+        Ok(match wire {
+            Wire::Grpc => grpc::refusal(rejection),
+            Wire::Http | Wire::Plain => refusal(rejection),
+        })
+    }
+
+    fn judge(&self, wire: Wire, outcome: &Result<Response<B>, E>) -> Judgment {
+        match outcome {
+            Ok(response) => {
+                let head = ResponseHead::of(response);
+                match self.rules.as_ref().and_then(|rules| rules(&head)) {
+                    Some(verdict) => Judgment::from_head(verdict, wire),
+                    None => classify::head(wire, &head),
+                }
+            }
+            Err(error) => Judgment::Final(classify::error(error as &dyn Any)),
+        }
+    }
+
+    fn hold<G: Guard>(
+        &self,
+        outcome: Result<Response<B>, E>,
+        guard: G,
+    ) -> Result<Self::Response<G>, E> {
+        hold(outcome, guard)
+    }
+}
+
+impl<B> Inspect<Request<B>> for Http {
+    fn head<'a>(&self, request: &'a Request<B>) -> Option<Head<'a>> {
+        Some(Head::of(request))
+    }
+
+    fn headers_mut<'a>(&self, request: &'a mut Request<B>) -> Option<&'a mut HeaderMap> {
+        Some(request.headers_mut())
+    }
+
+    fn extensions_mut<'a>(&self, request: &'a mut Request<B>) -> Option<&'a mut Extensions> {
+        Some(request.extensions_mut())
+    }
+
+    fn wire(&self, request: &Request<B>) -> Wire {
+        // gRPC needs HTTP/2, so HTTP/1 is not looked at twice.
+        if request.version() == Version::HTTP_2 && grpc::is_grpc(request.headers()) {
+            Wire::Grpc
+        } else {
+            Wire::Http
+        }
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("custom_rules", &self.rules.is_some())
+            .finish()
+    }
+}
+
+/// Keeps `guard` until the end of the body, for every protocol that answers with one.
+pub(super) fn hold<B: HttpBody, E, G: Guard>(
+    outcome: Result<Response<B>, E>,
+    guard: G,
+) -> Result<Response<Body<B, G>>, E> {
+    match outcome {
+        // An upgraded connection is no longer a call.
+        Ok(response)
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                || is_complete(response.body()) =>
+        {
+            pin!(guard).end(End::COMPLETE);
+            Ok(response.map(Body::free))
+        }
+        Ok(response) => Ok(response.map(|body| Body::held(body, guard))),
+        Err(error) => {
+            pin!(guard).end(End::Failed);
+            Err(error)
+        }
+    }
+}
+
+/// The answer to a call that was turned away.
+fn refusal<B: HttpBody, G: Guard>(rejection: Rejection) -> Response<Body<B, G>> {
+    let mut response = Response::new(Body::full(rejection.to_problem_json()));
+    *response.status_mut() = rejection.status();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if let Some(after) = rejection.retry_after() {
+        // Whole seconds, rounded up: earlier would be refused again.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response.extensions_mut().insert(rejection);
+    response
+}

@@ -1,0 +1,95 @@
+//! The seam between what a layer decides and what that looks like on the wire.
+//!
+//! A layer is written once. [`Http`] (the default of every layer), [`Grpc`] and [`Plain`] say how a
+//! call is turned away, how long it lasts and what counts as a failure:
+//!
+//! | | a refusal is | a call lasts until | a failure is |
+//! |---|---|---|---|
+//! | [`Http`] | a response: status, `Retry-After`, problem+json; a trailers-only status if the request is gRPC | the end, error or drop of the response body | 5xx, a transport error, a body that breaks off |
+//! | [`Grpc`] | a trailers-only status | the trailers | the codes of [`GrpcCode`](crate::classify::GrpcCode) that blame the server |
+//! | [`Plain`] | `Err(E)` where `E: CarriesRejection` | the future's end | `Err` |
+//!
+//! `Http` and `Grpc` leave the error type alone, so that `Infallible` stays `Infallible` and an axum
+//! router needs no `HandleErrorLayer`.
+//!
+//! A service of your own kind fits by implementing [`Protocol`] and [`Inspect`].
+
+mod body;
+mod grpc;
+mod http;
+mod inspect;
+mod plain;
+
+pub use self::{
+    body::Body,
+    grpc::Grpc,
+    http::Http,
+    inspect::{Head, Inspect, Wire},
+    plain::{By, CarriesRejection, ErrIsFailure, Plain},
+};
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use ::http::HeaderMap;
+
+use crate::{classify::Judgment, rejection::Rejection};
+
+/// The answers of a kind of service: how a layer refuses, judges and accompanies a call.
+pub trait Protocol<Res, Err> {
+    /// The response with whatever must live as long as the call.
+    type Response<G: Guard>;
+
+    /// Turns a call away.
+    fn reject<G: Guard>(&self, wire: Wire, rejection: Rejection) -> Result<Self::Response<G>, Err>;
+
+    /// Says how the call went, as far as the head of its answer tells.
+    fn judge(&self, wire: Wire, outcome: &Result<Res, Err>) -> Judgment;
+
+    /// Keeps `guard` until the call is over.
+    fn hold<G: Guard>(&self, outcome: Result<Res, Err>, guard: G)
+    -> Result<Self::Response<G>, Err>;
+}
+
+/// What lives as long as a call: a permit, a timer, a verdict that is still open.
+///
+/// A guard that is dropped without [`end`](Guard::end) belongs to a call that was given up.
+pub trait Guard {
+    /// The call is over.
+    fn end(self: Pin<&mut Self>, end: End<'_>);
+
+    /// A frame of the response body went through.
+    fn on_frame(self: Pin<&mut Self>) {}
+
+    /// Asked when the response body has nothing to give; cuts it off by returning a rejection.
+    ///
+    /// Must register the waker of `cx` when it returns `Pending` and means to cut later.
+    fn poll_cut(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Rejection> {
+        let _ = cx;
+        Poll::Pending
+    }
+
+    /// Runs `poll`, which polls the response body, in whatever surroundings it needs.
+    fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {
+        poll()
+    }
+}
+
+/// How a call ended that was not given up.
+#[derive(Clone, Copy, Debug)]
+pub enum End<'a> {
+    /// The answer is complete.
+    Complete {
+        /// The trailers, if there were any.
+        trailers: Option<&'a HeaderMap>,
+    },
+    /// The answer broke off with an error.
+    Failed,
+}
+
+impl End<'_> {
+    /// Complete, with no trailers.
+    pub const COMPLETE: End<'static> = End::Complete { trailers: None };
+}

@@ -1,0 +1,49 @@
+//! The problem+json body of RFC 9457.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::Rejection;
+
+/// What a client can read, whatever language it is written in.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    /// Left out where nobody knows: the call was running when its time ran out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executed: Option<bool>,
+    layer: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+impl Rejection {
+    /// The rejection as `application/problem+json`.
+    ///
+    /// Beside the members of RFC 9457 it has `executed: false` where the call certainly did not
+    /// reach the service, so that a client knows that a new try cannot do anything twice; `layer`
+    /// and `name`; and `retry_after_ms`.
+    #[must_use]
+    pub fn to_problem_json(&self) -> Bytes {
+        let problem = Problem {
+            r#type: format!("urn:tower-keep:rejection:{}", self.kind.as_str()),
+            title: self.kind.title(),
+            status: self.status.as_u16(),
+            detail: self.kind.to_string(),
+            executed: self.is_unexecuted().then_some(false),
+            layer: self.layer,
+            name: self.name(),
+            retry_after_ms: self
+                .retry_after
+                .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        };
+        serde_json::to_vec(&problem)
+            .expect("strings and numbers are always JSON")
+            .into()
+    }
+}
