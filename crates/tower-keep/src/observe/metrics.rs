@@ -26,7 +26,6 @@ use super::{Event, EventKind, Observer};
 /// | `tower_keep_state` | | 0 is the normal state; a breaker: 1 half-open, 2 open |
 /// | `tower_keep_check_passing` | `check` | 1 or 0 |
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct Metrics;
 
 impl Observer for Metrics {

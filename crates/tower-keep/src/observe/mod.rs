@@ -21,6 +21,7 @@ mod metrics;
 mod subscription;
 #[cfg(feature = "tracing")]
 mod tracing;
+mod vitals;
 
 pub(crate) use self::emitter::Emitter;
 #[cfg(feature = "metrics")]
@@ -29,4 +30,5 @@ pub use self::{
     emitter::{Observer, install},
     event::{Event, EventKind},
     subscription::{Missed, Subscription},
+    vitals::{Condition, Vitals, Watch},
 };
