@@ -35,7 +35,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(feature = "full"),
-    allow(dead_code, unused_imports, reason = "the rooms are shared; a layer alone uses a part")
+    allow(
+        dead_code,
+        unused_imports,
+        unused_macros,
+        reason = "the rooms are shared; a layer alone uses a part"
+    )
 )]
 
 pub mod backoff;
