@@ -11,6 +11,16 @@ use super::{
 
 /// A service, future and body that are `!Send` work under the layer, on a `LocalSet`.
 ///
+/// ```compile_fail,E0277
+/// # use tower_keep_test::contract::{self, Plain};
+/// # async fn check() {
+/// contract::not_send(Plain, &tower_layer::layer_fn(|inner| sent(inner))).await;
+/// # }
+/// fn sent<S: Send>(inner: S) -> S {
+///     inner
+/// }
+/// ```
+///
 /// # Panics
 ///
 /// With an explanation, if a call does not succeed. An added `Send` bound does not compile.
