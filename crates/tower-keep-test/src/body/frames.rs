@@ -129,7 +129,7 @@ impl Body for Frames {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size_hint.clone().unwrap_or_else(|| {
+        self.size_hint.unwrap_or_else(|| {
             let left = self.steps[self.next..].iter().map(|step| match step {
                 Step::Data(data) => data.len() as u64,
                 _ => 0,

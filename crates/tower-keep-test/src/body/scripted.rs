@@ -40,10 +40,6 @@ pub struct ScriptedBody {
 impl ScriptedBody {
     /// A body that is pending until its handle says something.
     #[must_use]
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "a body is of no use without its handle"
-    )]
     pub fn new() -> (Self, BodyHandle) {
         let shared = Arc::new(Shared::default());
         let handle = BodyHandle {
@@ -94,7 +90,7 @@ impl Body for ScriptedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        lock(&self.shared.script).size_hint.clone()
+        lock(&self.shared.script).size_hint
     }
 }
 

@@ -42,12 +42,12 @@ pub async fn cancellation<W, L: Contracted<W>>(_: W, layer: &L, quiescent: impl 
         let completed = advance(check, &when, &mut call, polls).await;
         drop(call);
         let over = completed.is_some();
-        if let Some(reply) = completed {
-            if let Err(why) = L::Service::finish(reply).await {
-                check.fail(&format!(
-                    "after {polls} polls the call must succeed, but {why}"
-                ));
-            }
+        if let Some(reply) = completed
+            && let Err(why) = L::Service::finish(reply).await
+        {
+            check.fail(&format!(
+                "after {polls} polls the call must succeed, but {why}"
+            ));
         }
         check.rest(&when, &service, &quiescent).await;
         if over {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use tower::{BoxError, util::MapResponseLayer};
-use tower_keep_test::contract::{self, Download};
+use tower_keep_test::contract::{self, Download, Http};
 
 use crate::specimen::fails;
 
@@ -51,7 +51,7 @@ impl Body for Wrapped {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hint.clone().unwrap_or_else(|| self.inner.size_hint())
+        self.hint.unwrap_or_else(|| self.inner.size_hint())
     }
 }
 
@@ -88,6 +88,18 @@ async fn swallowed_trailers_are_found() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_guard_that_survives_a_panic_of_its_body_is_found() {
+    let open = Arc::new(AtomicUsize::new(0));
+    let layer = counting(&open);
+    let check = contract::panics(Http, &layer, || {
+        assert_eq!(open.load(SeqCst), 0, "open bodies");
+    });
+    let text =
+        "contract `panics`: the inner service panicked in its body: the layer is not at rest";
+    fails(check, text).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_changed_size_hint_is_found() {
     let unknown = || Some(SizeHint::new());
     let layer = MapResponseLayer::new(move |response| wrap(response, |frame| frame, unknown()));
@@ -99,14 +111,22 @@ async fn a_changed_size_hint_is_found() {
 #[tokio::test(start_paused = true)]
 async fn a_guard_that_survives_its_dropped_body_is_found() {
     let open = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&open);
-    let layer = MapResponseLayer::new(move |response| {
-        counted.fetch_add(1, SeqCst);
-        let mut response = wrap(response, |frame| frame, None);
-        response.body_mut().open = Some(Arc::clone(&counted));
-        response
+    let layer = counting(&open);
+    let check = contract::body_drop(&layer, || {
+        assert_eq!(open.load(SeqCst), 0, "open bodies");
     });
-    let check = contract::body_drop(&layer, || assert_eq!(open.load(SeqCst), 0, "open bodies"));
     let text = "contract `body_drop`: its body dropped after 0 frames: the layer is not at rest";
     fails(check, text).await;
+}
+
+fn counting(
+    open: &Arc<AtomicUsize>,
+) -> MapResponseLayer<impl Fn(Response<Download<()>>) -> Response<Wrapped> + Clone + use<>> {
+    let open = Arc::clone(open);
+    MapResponseLayer::new(move |response| {
+        open.fetch_add(1, SeqCst);
+        let mut response = wrap(response, |frame| frame, None);
+        response.body_mut().open = Some(Arc::clone(&open));
+        response
+    })
 }

@@ -207,6 +207,6 @@ pub(crate) async fn fails(check: impl Future<Output = ()>, text: &str) {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| caught.downcast_ref::<&str>().copied())
-        .unwrap();
+        .expect("a panic of the kit has a text");
     assert!(said.contains(text), "it says `{said}` instead of `{text}`");
 }
