@@ -3,7 +3,7 @@
 //! The layers of tower-keep are tested with this kit, and so can yours be: it knows nothing of
 //! tower-keep.
 //!
-//! - [`contract`]: the checks; [`contract::http`] and [`contract::plain`] run all of them over a
+//! - [`contract`]: the checks; [`contract::http()`] and [`contract::plain`] run all of them over a
 //!   layer;
 //! - [`axum_matrix`]: the ways in which axum applies a layer again, with requests through each;
 //! - [`ReadyProbe`]: a service that notices being called unready;

@@ -1,6 +1,6 @@
 //! What every layer must keep, as checks that panic with an explanation.
 //!
-//! [`http`] and [`plain`] run all checks over a layer, each with a layer of its own; every check
+//! [`http()`] and [`plain`] run all checks over a layer, each with a layer of its own; every check
 //! can also be called alone. The checks are async functions: run them in
 //! `#[tokio::test(start_paused = true)]`, where a layer that waits for ever is found at once.
 //!

@@ -42,7 +42,7 @@ where
     Contract::new(make_layer, quiescent).plain().await;
 }
 
-/// [`http`] and [`plain`] for a layer that has an excuse.
+/// [`http()`] and [`plain`] for a layer that has an excuse.
 pub struct Contract<M, Q> {
     make_layer: M,
     quiescent: Q,
@@ -68,7 +68,7 @@ impl<M, Q> Contract<M, Q> {
         self
     }
 
-    /// Runs every check over an HTTP layer, as [`http`] does.
+    /// Runs every check over an HTTP layer, as [`http()`] does.
     ///
     /// # Panics
     ///

@@ -2,7 +2,7 @@
 //!
 //! Each call appears at the [`Handle`] as its request and an [`Answer`]; the test decides when and
 //! how the call ends. [`plain`] takes any request, response and error type, none of which needs to
-//! be `Clone`; [`http`] is the same with a [`ScriptedBody`](crate::body::ScriptedBody) in the
+//! be `Clone`; [`http()`] is the same with a [`ScriptedBody`] in the
 //! response.
 //!
 //! ```

@@ -1,3 +1,5 @@
+//! The bodies that a test decides.
+
 use http::HeaderMap;
 use http_body::{Body, SizeHint};
 use http_body_util::BodyExt;

@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use tower::{BoxError, util::MapResponseLayer};
 use tower_keep_test::contract::{self, Download, Http};
 
@@ -97,6 +98,16 @@ async fn a_guard_that_survives_a_panic_of_its_body_is_found() {
     let text =
         "contract `panics`: the inner service panicked in its body: the layer is not at rest";
     fails(check, text).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_masked_error_is_found() {
+    let layer = MapResponseLayer::new(|response: Response<Download<()>>| {
+        response.map(|body| body.map_err(|_| BoxError::from("sorry")))
+    });
+    let text = "the bare service's body shows the error `the line broke`, behind the layer it \
+                shows the error `sorry`";
+    fails(contract::body_passthrough(&layer), text).await;
 }
 
 #[tokio::test(start_paused = true)]

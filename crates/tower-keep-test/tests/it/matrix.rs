@@ -1,3 +1,5 @@
+//! The matrix, with limits that hold and limits that do not.
+
 use axum::http::StatusCode;
 use tower::limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer};
 use tower_keep_test::axum_matrix::{self, Drive, Load, Place, cases};

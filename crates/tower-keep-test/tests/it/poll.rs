@@ -1,3 +1,5 @@
+//! The hand-driven executor.
+
 use std::{
     future::{pending, poll_fn},
     task::Poll,

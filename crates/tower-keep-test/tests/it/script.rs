@@ -1,3 +1,5 @@
+//! The scripted service, and the probe on top of it.
+
 use http::{Request, Response};
 use tower::ServiceExt;
 use tower_keep_test::{Driven, ReadyProbe, body::ScriptedBody, script};
