@@ -25,7 +25,11 @@ mod bulkhead {
 
     #[tokio::test(start_paused = true)]
     async fn on_plain() {
-        contract::plain(|| layer().plain(), |layer: &BulkheadLayer<_>| at_rest(layer)).await;
+        contract::plain(
+            || layer().plain(),
+            |layer: &BulkheadLayer<_>| at_rest(layer),
+        )
+        .await;
     }
 
     #[tokio::test]
