@@ -1,1 +1,1 @@
-//! grpc_stack.
+//! A tonic server and a tonic channel.
