@@ -166,8 +166,19 @@ fn span(id: &CorrelationId, trace: Option<TraceParent>) -> tracing::Span {
         target: "tower_keep",
         "request",
         correlation_id = %id,
-        trace_id = trace.map(|trace| tracing::field::display(format!("{:032x}", trace.trace_id()))),
+        trace_id = trace.map(|trace| tracing::field::display(TraceId(trace.trace_id()))),
     )
+}
+
+/// Written by the subscriber, where one is interested.
+#[cfg(feature = "tracing")]
+struct TraceId(u128);
+
+#[cfg(feature = "tracing")]
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
 }
 
 /// By hand, because the guard of `Span::enter` would borrow from the context while it moves.
