@@ -3,6 +3,7 @@
 mod axum_stack;
 mod bulkhead;
 mod circuit_breaker;
+mod context;
 mod contract;
 mod correlation_id;
 mod grpc_stack;

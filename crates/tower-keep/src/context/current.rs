@@ -5,6 +5,7 @@ use std::{cell::RefCell, fmt, mem, sync::Arc};
 use http::HeaderValue;
 
 use super::{CorrelationId, Scope, TraceParent, correlation::new_uuid};
+use crate::observe::Span;
 
 /// What identifies a request: its correlation id, its place in a trace and its `tracing` span.
 ///
@@ -41,8 +42,7 @@ struct Inner {
     id: CorrelationId,
     trace: Option<TraceParent>,
     trace_state: Option<HeaderValue>,
-    #[cfg(feature = "tracing")]
-    span: tracing::Span,
+    span: Span,
 }
 
 impl Context {
@@ -73,8 +73,7 @@ impl Context {
         trace_state: Option<HeaderValue>,
     ) -> Self {
         Self(Arc::new(Inner {
-            #[cfg(feature = "tracing")]
-            span: span(&id, trace),
+            span: Span::open(&id, trace),
             id,
             trace,
             trace_state,
@@ -143,13 +142,15 @@ pub(crate) fn enter<R>(slot: &mut Option<Context>, work: impl FnOnce() -> R) -> 
     impl Drop for Restore<'_> {
         fn drop(&mut self) {
             swap(self.0);
-            #[cfg(feature = "tracing")]
-            on_span(self.0.as_ref(), |subscriber, id| subscriber.exit(id));
+            if let Some(context) = &self.0 {
+                context.0.span.exit();
+            }
         }
     }
 
-    #[cfg(feature = "tracing")]
-    on_span(slot.as_ref(), |subscriber, id| subscriber.enter(id));
+    if let Some(context) = slot {
+        context.0.span.enter();
+    }
     swap(slot);
     let _restore = Restore(slot);
     work()
@@ -158,36 +159,4 @@ pub(crate) fn enter<R>(slot: &mut Option<Context>, work: impl FnOnce() -> R) -> 
 fn swap(slot: &mut Option<Context>) {
     // A thread that is being torn down has no place any more, and nobody who looks.
     let _ = CURRENT.try_with(|current| mem::swap(&mut *current.borrow_mut(), slot));
-}
-
-#[cfg(feature = "tracing")]
-fn span(id: &CorrelationId, trace: Option<TraceParent>) -> tracing::Span {
-    tracing::info_span!(
-        target: "tower_keep",
-        "request",
-        correlation_id = %id,
-        trace_id = trace.map(|trace| tracing::field::display(TraceId(trace.trace_id()))),
-    )
-}
-
-/// Written by the subscriber, where one is interested.
-#[cfg(feature = "tracing")]
-struct TraceId(u128);
-
-#[cfg(feature = "tracing")]
-impl fmt::Display for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-/// By hand, because the guard of `Span::enter` would borrow from the context while it moves.
-#[cfg(feature = "tracing")]
-fn on_span(context: Option<&Context>, act: impl FnOnce(&tracing::Dispatch, &tracing::Id)) {
-    if let Some(context) = context {
-        context
-            .0
-            .span
-            .with_subscriber(|(id, subscriber)| act(subscriber, id));
-    }
 }
