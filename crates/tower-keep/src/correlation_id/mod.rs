@@ -70,7 +70,8 @@
 //! It is the one layer that has to allocate: the id, and what `http` keeps headers and extensions in.
 //! On a request without id, extensions or response headers that is 7 allocations: the id, the context,
 //! the extension and the two parts of the map for it, and the two parts of the response's header map.
-//! An id that came with the request is not copied, and maps that exist are not made: 3 and fewer then.
+//! An id that came with the request is not copied, and maps that exist are not made: what is left
+//! then is the context and its box in the extensions.
 
 mod config;
 mod future;
