@@ -36,30 +36,39 @@ pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
+impl IdempotencyKey {
+    /// A key from its text.
+    ///
+    /// # Errors
+    /// 400: the text is empty, too long or has other characters.
+    pub fn new(text: &str) -> Result<Self, Problem> {
+        if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(bad_key(
+            "the Idempotency-Key must be 1 to 255 visible ASCII characters",
+        ))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let bad = |detail| {
-            Problem::new(StatusCode::BAD_REQUEST, "idempotency-key", detail)
-                .field("Idempotency-Key")
-                .remedy("send one fresh key for each new request, and the same key when you repeat it; a UUID is fine")
-        };
         let mut keys = parts.headers.get_all("idempotency-key").iter();
         let (Some(key), None) = (keys.next(), keys.next()) else {
-            return Err(bad("this request needs exactly one Idempotency-Key header"));
+            return Err(bad_key(
+                "this request needs exactly one Idempotency-Key header",
+            ));
         };
-        match key.to_str() {
-            Ok(key)
-                if (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) =>
-            {
-                Ok(Self(key.to_owned()))
-            }
-            _ => Err(bad(
-                "the Idempotency-Key must be 1 to 255 visible ASCII characters",
-            )),
-        }
+        Self::new(key.to_str().unwrap_or_default())
     }
+}
+
+fn bad_key(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "idempotency-key", detail)
+        .field("Idempotency-Key")
+        .remedy("send one fresh key for each new request, and the same key when you repeat it; a UUID is fine")
 }
 
 /// One request under its key.
