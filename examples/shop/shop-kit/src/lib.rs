@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod db;
 pub mod extract;
+pub mod host;
 pub mod idempotency;
 pub mod ids;
 pub mod money;
