@@ -47,7 +47,7 @@ async fn run(flow: PlaceOrder, store: Store, notices: Notices) {
             }
             Ok(Pass { finished, .. }) => {
                 if failures > 0 && finished > 0 {
-                    notices.say(format!("finisher: all peers answer again, {finished} waiting orders settled at once"));
+                    notices.say("finisher: all peers answer again, pending orders are finished, oldest first");
                     failures = 0;
                 }
                 sleep(IDLE).await;
