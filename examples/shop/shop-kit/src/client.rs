@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub enum CallError {
     /// The peer said no: surely not done, and asking again will not help.
-    Rejected(Box<Problem>),
+    Rejected(Problem),
     /// Surely not done, because it never reached a handler: the connection was refused, or a layer
     /// on either side turned the call away.
     NotSent {
@@ -154,7 +154,7 @@ fn sort_problem(problem: Problem, headers: &HeaderMap) -> CallError {
     match problem.status {
         // Timed out, too early and too many say nothing about the effect.
         408 | 425 | 429 => CallError::Unknown(format!("status {}", problem.status)),
-        400..500 => CallError::Rejected(Box::new(problem)),
+        400..500 => CallError::Rejected(problem),
         status => CallError::Unknown(format!("status {status}: {}", problem.detail)),
     }
 }

@@ -1,6 +1,9 @@
 //! Errors as `application/problem+json` (RFC 9457) that name the field and the remedy.
 
-use std::time::Duration;
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -10,10 +13,16 @@ use serde_json::{Map, Value};
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// One error answer.
+/// One error answer; its members are reached through the value. Boxed, because it is the error of
+/// nearly every function, and those should not carry 170 bytes of it on success.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Problem(Box<Members>);
+
+/// The members of a [`Problem`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Problem {
+pub struct Members {
     /// A URN that programs match on: `urn:shop:out-of-stock`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -44,13 +53,13 @@ impl Problem {
     /// A problem of the kind `urn:shop:{kind}`; the title is the kind in words.
     #[must_use]
     pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Members {
             kind: format!("urn:shop:{kind}"),
             title: kind.replace('-', " "),
             status: status.as_u16(),
             detail: detail.into(),
-            ..Self::default()
-        }
+            ..Members::default()
+        }))
     }
 
     /// 422: the request was understood, and a field of it is not acceptable.
@@ -98,7 +107,21 @@ impl Problem {
     }
 }
 
-impl Default for Problem {
+impl Deref for Problem {
+    type Target = Members;
+
+    fn deref(&self) -> &Members {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Members {
+        &mut self.0
+    }
+}
+
+impl Default for Members {
     fn default() -> Self {
         Self {
             kind: "about:blank".to_owned(),

@@ -1,9 +1,17 @@
 //! The same suite on both databases.
 
+use std::time::Duration;
+
 use http::StatusCode;
-use shop_kit::{idempotency::IdempotencyKey, money::Currency, testing::TestDb};
+use shop_kit::{
+    idempotency::{Answer, IdempotencyKey, Keyed},
+    ids::OrderId,
+    money::{Currency, Money},
+    testing::TestDb,
+};
 
 use super::*;
+use crate::domain::{Line, NewOrder, Refusal, Status};
 
 #[tokio::test]
 async fn the_store_keeps_its_promises_on_sqlite() {

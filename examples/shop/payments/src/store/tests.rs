@@ -1,9 +1,15 @@
 //! The same suite on both databases.
 
 use axum::response::IntoResponse;
-use shop_kit::{idempotency::IdempotencyKey, money::Currency, testing::TestDb};
+use shop_kit::{
+    idempotency::{IdempotencyKey, Keyed},
+    ids::{OrderId, PaymentId},
+    money::{Currency, Money},
+    testing::TestDb,
+};
 
 use super::*;
+use crate::domain::{Account, Charge, status};
 
 #[tokio::test]
 async fn the_store_keeps_its_promises_on_sqlite() {

@@ -1,5 +1,3 @@
-//! The database of the order service.
-
 use std::{collections::HashMap, time::Duration};
 
 use shop_kit::{
@@ -12,26 +10,13 @@ use shop_kit::{
 
 use crate::domain::{Line, NewOrder, Order, Refusal, Status};
 
-pub(crate) const SCHEMA: &[&str] = &[
-    idempotency::SCHEMA,
-    "CREATE TABLE IF NOT EXISTS orders (
-        id TEXT PRIMARY KEY, customer TEXT NOT NULL, status TEXT NOT NULL, total BIGINT, currency TEXT,
-        payment_id TEXT NOT NULL, reservation_id TEXT NOT NULL, refused_by TEXT, reason TEXT,
-        attempts BIGINT NOT NULL, next_attempt_at BIGINT NOT NULL, created_at BIGINT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS orders_open ON orders (status, next_attempt_at)",
-    "CREATE INDEX IF NOT EXISTS orders_of_customer ON orders (customer, created_at)",
-    "CREATE TABLE IF NOT EXISTS order_lines (
-        order_id TEXT NOT NULL REFERENCES orders (id), position BIGINT NOT NULL,
-        product TEXT NOT NULL, quantity BIGINT NOT NULL, PRIMARY KEY (order_id, position))",
-];
-
 /// How long whoever moves an order has before the finisher, or a repeat of its request, takes over.
 /// Longer than all calls of one order together.
 const LEASE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    db: Db,
+    pub(super) db: Db,
 }
 
 /// What became of a request for an order.
@@ -301,6 +286,3 @@ fn line((product, quantity): (String, i64)) -> Line {
 fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,3 @@
-//! The database of the payment service. Every effect is one transaction with its key.
-
 use std::time::Duration;
 
 use http::StatusCode;
@@ -17,19 +15,9 @@ use crate::{
     domain::{Account, Charge, Payment, Refusal, status},
 };
 
-pub(crate) const SCHEMA: &[&str] = &[
-    idempotency::SCHEMA,
-    "CREATE TABLE IF NOT EXISTS accounts (
-        id TEXT PRIMARY KEY, balance BIGINT NOT NULL CHECK (balance >= 0), currency TEXT NOT NULL,
-        seeded BIGINT NOT NULL, blocked BIGINT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS payments (
-        id TEXT PRIMARY KEY, order_id TEXT UNIQUE, account TEXT, amount BIGINT, currency TEXT,
-        status TEXT NOT NULL)",
-];
-
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    db: Db,
+    pub(super) db: Db,
 }
 
 impl Store {
@@ -270,6 +258,3 @@ fn money(minor: i64, currency: &str) -> Result<Money, sqlx::Error> {
 fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,3 @@
-//! The database of the inventory service. Every effect is one transaction with its key.
-
 use std::time::Duration;
 
 use http::StatusCode;
@@ -17,21 +15,9 @@ use crate::{
     domain::{Line, Product, Refusal, Reservation, Reserve, status},
 };
 
-pub(crate) const SCHEMA: &[&str] = &[
-    idempotency::SCHEMA,
-    "CREATE TABLE IF NOT EXISTS products (
-        sku TEXT PRIMARY KEY, name TEXT NOT NULL, price BIGINT NOT NULL, currency TEXT NOT NULL,
-        seeded BIGINT NOT NULL, on_hand BIGINT NOT NULL CHECK (on_hand >= 0))",
-    "CREATE TABLE IF NOT EXISTS reservations (
-        id TEXT PRIMARY KEY, order_id TEXT UNIQUE, status TEXT NOT NULL, total BIGINT, currency TEXT)",
-    "CREATE TABLE IF NOT EXISTS reservation_lines (
-        reservation_id TEXT NOT NULL REFERENCES reservations (id), sku TEXT NOT NULL REFERENCES products (sku),
-        quantity BIGINT NOT NULL, PRIMARY KEY (reservation_id, sku))",
-];
-
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    db: Db,
+    pub(super) db: Db,
 }
 
 impl Store {
@@ -331,6 +317,3 @@ fn money(minor: i64, currency: &str) -> Result<Money, sqlx::Error> {
 fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
 }
-
-#[cfg(test)]
-mod tests;
