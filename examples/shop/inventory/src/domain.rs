@@ -115,7 +115,7 @@ impl From<Refusal> for Problem {
             Refusal::OutOfStock { product, on_hand } => Self::new(
                 S::CONFLICT,
                 "out-of-stock",
-                format!("{on_hand} of {product} are left"),
+                format!("only {on_hand} of {product} left"),
             )
             .field("lines")
             .remedy("order less of it"),

@@ -3,7 +3,11 @@
 use std::{error::Error, io, net::SocketAddr, time::Duration};
 
 use axum::Router;
-use tokio::{runtime::Runtime, sync::oneshot, task};
+use tokio::{
+    runtime::Runtime,
+    sync::oneshot,
+    task::{self, JoinHandle},
+};
 
 use crate::server::{listen, serve};
 
@@ -13,7 +17,8 @@ use crate::server::{listen, serve};
 pub struct Host {
     address: SocketAddr,
     runtime: Option<Runtime>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
 }
 
 /// Any error of a start.
@@ -38,7 +43,7 @@ impl Host {
             .build()?;
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = oneshot::channel();
-        runtime.spawn(async move {
+        let serving = runtime.spawn(async move {
             let start = async {
                 let listener = listen(address).await?;
                 let address = listener.local_addr()?;
@@ -56,10 +61,12 @@ impl Host {
                 Err(error) => drop(ready.send(Err(error))),
             }
         });
+        // Made before the wait: should it be dropped there, `Drop` ends the runtime.
         let mut host = Self {
             address,
             runtime: Some(runtime),
-            stop: Some(stop),
+            stop,
+            serving,
         };
         host.address = started
             .await
@@ -82,10 +89,11 @@ impl Host {
         }
     }
 
-    /// Lets running requests end first, for a moment.
+    /// Lets running requests end first, for as long as [`serve`] gives them.
     pub async fn stop(mut self) {
-        drop(self.stop.take());
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        // Whoever waits on the other end takes the closed channel as the word to stop.
+        self.stop = oneshot::channel().0;
+        let _ = (&mut self.serving).await;
         self.kill().await;
     }
 }
