@@ -4,21 +4,19 @@ use std::io::Write;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use crate::db::{Db, file_url};
 
 /// Where tests look for PostgreSQL.
 const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
 
-/// A database that only one test uses.
+/// A SQLite database that only one test uses.
 #[derive(Debug)]
 pub struct TestDb {
     /// The open database.
     pub db: Db,
-    /// Its URL, to open it once more.
-    pub url: String,
-    postgres: Option<String>,
-    _folder: Option<TempDir>,
+    _folder: TempDir,
 }
 
 impl TestDb {
@@ -32,51 +30,40 @@ impl TestDb {
         let db = Db::open(&url, schema).await.expect("a fresh file");
         Self {
             db,
-            url,
-            postgres: None,
-            _folder: Some(folder),
+            _folder: folder,
         }
     }
+}
 
-    /// A fresh PostgreSQL database, or `None` and a visible line where no server answers on
-    /// 127.0.0.1:5432. Drop it with [`TestDb::drop`].
-    ///
-    /// # Panics
-    /// A server answers and refuses.
-    pub async fn postgres(schema: &[&'static str]) -> Option<Self> {
-        sqlx::any::install_default_drivers();
-        if tokio::net::TcpStream::connect("127.0.0.1:5432")
-            .await
-            .is_err()
-        {
-            // Not `eprintln!`: the test harness would swallow the line of a test that passes.
-            let _ = writeln!(
-                std::io::stderr(),
-                "SKIPPED: no PostgreSQL answers on 127.0.0.1:5432"
-            );
-            return None;
-        }
-        let name = format!("shop_test_{}", uuid::Uuid::now_v7().simple());
-        admin(format!("CREATE DATABASE {name}")).await;
-        let url = format!("{SERVER}/{name}");
-        let db = Db::open(&url, schema).await.expect("a fresh database");
-        Some(Self {
-            db,
-            url,
-            postgres: Some(name),
-            _folder: None,
-        })
+/// Runs `test` on a fresh PostgreSQL database and drops the database afterwards, also when the test
+/// fails. Where no server answers on 127.0.0.1:5432 it prints one visible line instead.
+///
+/// # Panics
+/// The test panics, or a server answers and refuses.
+pub async fn on_postgres<F>(schema: &[&'static str], test: impl FnOnce(Db) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    sqlx::any::install_default_drivers();
+    if TcpStream::connect("127.0.0.1:5432").await.is_err() {
+        // Not `eprintln!`: the test harness would swallow the line of a test that passes.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: no PostgreSQL answers on 127.0.0.1:5432"
+        );
+        return;
     }
-
-    /// Closes the database and drops it.
-    ///
-    /// # Panics
-    /// The server refuses.
-    pub async fn drop(self) {
-        self.db.pool().close().await;
-        if let Some(name) = &self.postgres {
-            admin(format!("DROP DATABASE {name} WITH (FORCE)")).await;
-        }
+    let name = format!("shop_test_{}", uuid::Uuid::now_v7().simple());
+    admin(format!("CREATE DATABASE {name}")).await;
+    let db = Db::open(&format!("{SERVER}/{name}"), schema)
+        .await
+        .expect("a fresh database");
+    // A task of its own, so that a panic ends the test only after the database is gone.
+    let ended = tokio::spawn(test(db.clone())).await;
+    db.pool().close().await;
+    admin(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    if let Err(failure) = ended {
+        std::panic::resume_unwind(failure.into_panic());
     }
 }
 

@@ -7,7 +7,7 @@ use shop_kit::{
     idempotency::{Answer, IdempotencyKey, Keyed},
     ids::OrderId,
     money::{Currency, Money},
-    testing::TestDb,
+    testing::{TestDb, on_postgres},
 };
 
 use super::*;
@@ -21,11 +21,7 @@ async fn the_store_keeps_its_promises_on_sqlite() {
 
 #[tokio::test]
 async fn the_store_keeps_its_promises_on_postgres() {
-    let Some(test) = TestDb::postgres(SCHEMA).await else {
-        return;
-    };
-    suite(&Store::new(test.db.clone())).await;
-    test.drop().await;
+    on_postgres(SCHEMA, |db| async move { suite(&Store::new(db)).await }).await;
 }
 
 async fn suite(store: &Store) {

@@ -5,7 +5,7 @@ use shop_kit::{
     idempotency::{IdempotencyKey, Keyed},
     ids::{OrderId, PaymentId},
     money::{Currency, Money},
-    testing::TestDb,
+    testing::{TestDb, on_postgres},
 };
 
 use super::*;
@@ -19,11 +19,7 @@ async fn the_store_keeps_its_promises_on_sqlite() {
 
 #[tokio::test]
 async fn the_store_keeps_its_promises_on_postgres() {
-    let Some(test) = TestDb::postgres(SCHEMA).await else {
-        return;
-    };
-    suite(&Store::new(test.db.clone())).await;
-    test.drop().await;
+    on_postgres(SCHEMA, |db| async move { suite(&Store::new(db)).await }).await;
 }
 
 async fn suite(store: &Store) {

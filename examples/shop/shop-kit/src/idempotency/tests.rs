@@ -1,11 +1,14 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::response::IntoResponse;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{db::Db, testing::TestDb};
+use crate::{
+    db::Db,
+    testing::{TestDb, on_postgres},
+};
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -20,11 +23,7 @@ async fn the_key_matrix_holds_on_sqlite() {
 
 #[tokio::test]
 async fn the_key_matrix_holds_on_postgres() {
-    let Some(test) = TestDb::postgres(&[SCHEMA]).await else {
-        return;
-    };
-    matrix(&test.db).await;
-    test.drop().await;
+    on_postgres(&[SCHEMA], |db| async move { matrix(&db).await }).await;
 }
 
 async fn matrix(db: &Db) {
@@ -95,12 +94,9 @@ async fn matrix(db: &Db) {
 
 #[tokio::test]
 async fn of_many_at_once_with_one_key_exactly_one_does_the_work() {
-    let test = Arc::new(TestDb::sqlite(&[SCHEMA]).await);
+    let test = TestDb::sqlite(&[SCHEMA]).await;
     race(&test.db).await;
-    if let Some(test) = TestDb::postgres(&[SCHEMA]).await {
-        race(&test.db).await;
-        test.drop().await;
-    }
+    on_postgres(&[SCHEMA], |db| async move { race(&db).await }).await;
 }
 
 async fn race(db: &Db) {
