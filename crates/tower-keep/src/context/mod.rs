@@ -11,6 +11,6 @@ mod trace;
 
 pub use self::{
     correlation::{CorrelationId, correlation_id},
-    deadline::{Deadline, deadline},
+    deadline::{Deadline, WithDeadline, deadline},
     trace::TraceParent,
 };
