@@ -14,3 +14,4 @@ mod retry;
 mod support;
 mod tidy;
 mod timeout;
+mod timeout_body;
