@@ -114,11 +114,11 @@ impl TimeoutConfig {
     }
 
     pub(super) fn trusts_headers(&self) -> bool {
-        self.trust_headers.unwrap_or(self.role.trusts_headers())
+        self.trust_headers.unwrap_or_else(|| self.role.trusts_headers())
     }
 
     pub(super) fn propagates(&self) -> bool {
-        self.propagate.unwrap_or(self.role.propagates())
+        self.propagate.unwrap_or_else(|| self.role.propagates())
     }
 }
 
