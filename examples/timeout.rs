@@ -27,8 +27,7 @@ async fn main() -> Result<(), tower_keep::BoxError> {
     let handler = move || async move {
         println!("  {:?} left", deadline().map(Deadline::remaining));
         sleep(Duration::from_millis(50)).await;
-        let request = Request::new(Body::empty());
-        client.oneshot(request).await.map(Response::into_body)
+        client.oneshot(Request::new(Body::empty())).await
     };
     let timeout = TimeoutLayer::new(Duration::from_secs(1)).named("orders");
     let handle = timeout.handle();

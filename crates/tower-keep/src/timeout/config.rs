@@ -114,7 +114,8 @@ impl TimeoutConfig {
     }
 
     pub(super) fn trusts_headers(&self) -> bool {
-        self.trust_headers.unwrap_or_else(|| self.role.trusts_headers())
+        self.trust_headers
+            .unwrap_or_else(|| self.role.trusts_headers())
     }
 
     pub(super) fn propagates(&self) -> bool {
