@@ -15,3 +15,4 @@ mod retry;
 mod support;
 mod tidy;
 mod timeout;
+mod timeout_body;
