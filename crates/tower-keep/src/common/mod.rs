@@ -2,6 +2,5 @@
 
 pub(crate) mod cancel;
 pub(crate) mod clock;
-#[macro_use]
 pub(crate) mod macros;
 pub(crate) mod name;
