@@ -69,6 +69,7 @@ where
 impl<S, Req, ResB> Future for ResponseFuture<S, Req, ResB>
 where
     S: Service<Req, Response = Response<ResB>>,
+    S::Error: 'static,
     ResB: HttpBody,
 {
     type Output = Result<Response<Body<ResB, InFlight>>, S::Error>;
@@ -97,15 +98,8 @@ where
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Poll::Ready(hold(outcome, in_flight))
+        Poll::Ready(Http::new().hold(outcome, in_flight))
     }
-}
-
-fn hold<B: HttpBody, E>(
-    outcome: Result<Response<B>, E>,
-    in_flight: InFlight,
-) -> Result<Response<Body<B, InFlight>>, E> {
-    Http::new().hold(outcome, in_flight)
 }
 
 impl<S, Req, ResB> fmt::Debug for ResponseFuture<S, Req, ResB>

@@ -1,8 +1,4 @@
-use std::{
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
 use tokio::{sync::watch, time::sleep_until};
 
@@ -12,7 +8,7 @@ use super::{
     tracker::Tracker,
 };
 use crate::{
-    common::clock::{self, Instant},
+    common::clock,
     observe::{Emitter, EventKind},
 };
 
@@ -150,15 +146,16 @@ impl Lifecycle {
         InFlight::new(self.clone())
     }
 
+    #[cfg(feature = "axum")]
     pub(super) fn config(&self) -> LifecycleConfig {
         self.0.course.borrow().config
     }
 
     /// Since when it stops.
     #[cfg(feature = "axum")]
-    pub(super) fn stopped_for(&self) -> Duration {
+    pub(super) fn stopped_for(&self) -> std::time::Duration {
         let since = self.0.course.borrow().stopping_since;
-        since.as_ref().map_or(Duration::ZERO, Instant::elapsed)
+        since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
     pub(super) fn reconfigure(&self, config: LifecycleConfig) {

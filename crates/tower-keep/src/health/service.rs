@@ -9,7 +9,7 @@ use http_body::Body as HttpBody;
 use tower_service::Service;
 
 use super::{InFlight, Probe, ResponseFuture, answer::answer, registry::Registry};
-use crate::protocol::Body;
+use crate::{common::macros::inner_accessors, protocol::Body};
 
 /// Answers probes itself and passes everything else on. Made by
 /// [`HealthLayer`](super::HealthLayer).
@@ -39,6 +39,7 @@ impl<S> Health<S> {
 impl<S, ReqB, ResB> Service<Request<ReqB>> for Health<S>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Clone,
+    S::Error: 'static,
     ResB: HttpBody,
 {
     type Response = Response<Body<ResB, InFlight>>;
