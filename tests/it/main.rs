@@ -8,6 +8,7 @@ mod correlation_id;
 mod grpc_stack;
 mod health;
 mod hyper_stack;
+mod lifecycle;
 mod observe;
 mod plain_stack;
 mod retry;

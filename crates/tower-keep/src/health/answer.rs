@@ -50,7 +50,11 @@ pub(super) fn answer<B: HttpBody>(
         registry.start_checks();
         say(registry, probe, head_only)
     } else {
-        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "ask with GET or HEAD", false);
+        let mut response = text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "ask with GET or HEAD",
+            false,
+        );
         response
             .headers_mut()
             .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));

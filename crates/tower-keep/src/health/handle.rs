@@ -63,7 +63,11 @@ impl HealthHandle {
             obstacles: registry.obstacles(),
             in_flight: registry.lifecycle.in_flight(),
             uptime: registry.born.elapsed(),
-            checks: registry.cells().iter().map(|cell| cell.snapshot()).collect(),
+            checks: registry
+                .cells()
+                .iter()
+                .map(|cell| cell.snapshot())
+                .collect(),
             watched: watched.iter().map(|layer| layer.vitals()).collect(),
         }
     }
@@ -98,7 +102,9 @@ impl HealthHandle {
     /// If it cannot work, or if `paths` differ: they are fixed.
     pub fn update(&self, config: HealthConfig) -> Result<(), ConfigError> {
         self.registry.update(config)?;
-        self.registry.emitter.emit(crate::observe::EventKind::ConfigUpdated);
+        self.registry
+            .emitter
+            .emit(crate::observe::EventKind::ConfigUpdated);
         Ok(())
     }
 

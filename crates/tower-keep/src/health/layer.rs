@@ -2,9 +2,7 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use super::{
-    Check, Health, HealthConfig, HealthHandle, Importance, Lifecycle, registry::Registry,
-};
+use super::{Check, Health, HealthConfig, HealthHandle, Importance, Lifecycle, registry::Registry};
 use crate::{
     config::ConfigError,
     observe::{Observer, Watch},

@@ -95,6 +95,7 @@ fn epitaph(error: JoinError) -> String {
 impl CheckConfig {
     /// From one run to the next, where `chance` is a random number from 0 to 1.
     pub(super) fn wait(&self, chance: f64) -> Duration {
-        self.interval.mul_f64(1.0 + self.jitter * (2.0 * chance - 1.0))
+        self.interval
+            .mul_f64(1.0 + self.jitter * (2.0 * chance - 1.0))
     }
 }

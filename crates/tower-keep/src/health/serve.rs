@@ -87,7 +87,10 @@ impl HealthLayer {
                 let (io, peer) = listener.accept().await;
                 // Those that are over are let go of here, so that the set does not grow.
                 while connections.try_join_next().is_some() {}
-                let app = PerConnection { app: app.clone(), peer };
+                let app = PerConnection {
+                    app: app.clone(),
+                    peer,
+                };
                 connections.spawn(converse(io, app, lifecycle.clone()));
             }
         };
@@ -111,13 +114,20 @@ impl HealthLayer {
         while connections.try_join_next().is_some() {}
         let report = DrainReport {
             finished: lifecycle.finished(),
-            cut_off: if connections.is_empty() { 0 } else { lifecycle.in_flight() },
+            cut_off: if connections.is_empty() {
+                0
+            } else {
+                lifecycle.in_flight()
+            },
             connections_cut_off: connections.len(),
             took: lifecycle.stopped_for(),
         };
         connections.abort_all();
         // A handler that blocks its thread cannot be cut off; it is not waited for for long either.
-        let _ = timeout(LAST_WAIT, async { while connections.join_next().await.is_some() {} }).await;
+        let _ = timeout(LAST_WAIT, async {
+            while connections.join_next().await.is_some() {}
+        })
+        .await;
         report
     }
 }
@@ -178,7 +188,9 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(self.peer.clone()));
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(self.peer.clone()));
         self.app.call(request)
     }
 }
