@@ -3,7 +3,7 @@
 //! It stops itself after a moment; a real one would say `health.serve(listener, app)` and go on
 //! SIGTERM or Ctrl-C.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, routing::get};
 use tokio::{
@@ -32,23 +32,22 @@ async fn main() -> Result<(), BoxError> {
     };
     let app = Router::new().route("/slow", get(slow));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?.to_string();
+    let address = listener.local_addr()?;
 
     let report = health.serve_until(listener, app, async {
-        show(&address, "/readyz").await;
-        show(&address, "/health").await;
-        let address = address.clone();
-        tokio::spawn(async move { show(&address, "/slow").await });
+        show(address, "/readyz").await;
+        show(address, "/health").await;
+        tokio::spawn(show(address, "/slow"));
         sleep(Duration::from_millis(100)).await;
         // Told to stop: the port stays open for a while, and says that it is about to go.
         health.lifecycle().stop();
-        show(&address, "/readyz").await;
+        show(address, "/readyz").await;
     });
     println!("{}", report.await);
     Ok(())
 }
 
-async fn show(address: &str, path: &str) {
+async fn show(address: SocketAddr, path: &str) {
     let mut stream = TcpStream::connect(address).await.expect("the port is open");
     let request = format!("GET {path} HTTP/1.1\r\nhost: orders\r\nconnection: close\r\n\r\n");
     let mut answer = String::new();

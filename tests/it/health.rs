@@ -3,13 +3,14 @@
 use std::{
     future::pending,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use axum::{Router, body::Body, routing::get};
+use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tokio::time::sleep;
@@ -205,6 +206,39 @@ async fn a_check_that_hangs_has_failed_and_hangs_nobody() {
     assert_eq!(before.elapsed(), Duration::ZERO);
 }
 
+/// Threads are real here, so time is as well; the test waits for events, not for times.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_blocks_its_thread_goes_on_failing_and_runs_once() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let check = {
+        let runs = runs.clone();
+        move || {
+            runs.fetch_add(1, Relaxed);
+            // An error means that it was released.
+            let _ = released.lock().unwrap().recv();
+            async { Ok::<_, BoxError>(()) }
+        }
+    };
+    let mut config = HealthConfig::default();
+    config.check.interval = Duration::from_millis(1);
+    config.check.timeout = Duration::from_millis(1);
+    let layer = HealthLayer::from_config(config).unwrap();
+    let layer = started(layer.critical("db", check));
+    let said = || layer.handle().snapshot().checks[0].output.clone();
+    while said().as_deref() != Some("the run before has not returned yet") {
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(code(&layer, "/livez").await, 200);
+    assert_eq!(code(&layer, "/readyz").await, 503);
+    assert_eq!(runs.load(Relaxed), 1, "no second one on top of it");
+    drop(release);
+    while code(&layer, "/readyz").await != 200 {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_check_that_panics_has_failed_and_goes_on() {
     let runs = Arc::new(AtomicUsize::new(0));
@@ -290,14 +324,12 @@ async fn a_saturated_service_is_alive() {
     let mut app = ServiceBuilder::new()
         .layer(layer.clone())
         .concurrency_limit(1)
-        .service(service_fn(
-            |request: Request<Full<bytes::Bytes>>| async move {
-                if request.uri().path() == "/forever" {
-                    pending::<()>().await;
-                }
-                Ok::<_, BoxError>(Response::new(Full::from("done")))
-            },
-        ));
+        .service(service_fn(|request: Request<Full<Bytes>>| async move {
+            if request.uri().path() == "/forever" {
+                pending::<()>().await;
+            }
+            Ok::<_, BoxError>(Response::new(Full::<Bytes>::from("done")))
+        }));
     let request = |path| Request::get(path).body(Full::default()).unwrap();
     let forever = app.ready().await.unwrap().call(request("/forever"));
     let mut second = app.clone();

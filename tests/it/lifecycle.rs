@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{DuplexStream, duplex},
     net::TcpListener,
@@ -342,4 +342,41 @@ async fn what_is_tracked_by_hand_is_waited_for() {
     drop(job);
     timeout(second, idle).await.expect("the last one is gone");
     assert_eq!(lifecycle.finished(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_over_http2_are_cut_off_as_well() {
+    let layer = HealthLayer::default();
+    let app = Router::new()
+        .route("/", get(std::future::pending::<()>))
+        .route("/quick", get(|| async { "done" }));
+    let server = in_memory(&layer, app);
+    let (ours, theirs) = duplex(1024);
+    server.client.0.send(theirs).unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(ours))
+            .await
+            .unwrap();
+    let connection = tokio::spawn(connection);
+    let call = |path| {
+        let request = Request::get(format!("http://memory{path}"));
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        tokio::spawn(sender.clone().send_request(request))
+    };
+    let hanging = call("/");
+    sleep(Duration::from_secs(1)).await;
+    server.stop.send(()).unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let quick = call("/quick").await.unwrap().unwrap();
+    assert_eq!(quick.status(), StatusCode::OK, "while it drains");
+    assert!(
+        quick.headers().get("connection").is_none(),
+        "HTTP/2 has no such header"
+    );
+    drop(quick);
+    let report = server.serving.await.unwrap();
+    assert_eq!((report.finished, report.cut_off), (1, 1));
+    assert!(hanging.await.unwrap().is_err());
+    assert!(connection.await.is_ok());
+    assert_eq!(layer.lifecycle().in_flight(), 0);
 }

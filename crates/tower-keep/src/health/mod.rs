@@ -61,7 +61,7 @@
 //!         .critical("database", || async { ping().await })
 //!         .serve(listener, app)
 //!         .await?;
-//!     println!("{report}"); // stopped after 5.2s: 3 calls finished, 0 cut off
+//!     println!("{report}"); // stopped after 5.2s: 3 of the last calls finished, 0 were cut off
 //!     Ok(())
 //! }
 //! ```

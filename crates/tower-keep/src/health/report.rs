@@ -30,7 +30,7 @@ impl fmt::Display for DrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "stopped after {:.1?}: {} calls finished, {} cut off",
+            "stopped after {:.1?}: {} of the last calls finished, {} were cut off",
             self.took, self.finished, self.cut_off
         )
     }
