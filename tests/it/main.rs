@@ -9,6 +9,7 @@ mod correlation_id;
 mod grpc_stack;
 mod health;
 mod hyper_stack;
+mod lifecycle;
 mod observe;
 mod plain_stack;
 mod retry;
