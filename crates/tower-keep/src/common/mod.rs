@@ -4,3 +4,4 @@ pub(crate) mod cancel;
 pub(crate) mod clock;
 pub(crate) mod macros;
 pub(crate) mod name;
+pub(crate) mod until;

@@ -16,14 +16,12 @@ mod scope;
 mod tests;
 mod trace;
 
-#[cfg(any(feature = "timeout", test))]
-pub(crate) use self::deadline::with_deadline;
 #[cfg(feature = "correlation-id")]
 pub(crate) use self::{correlation::new_uuid, current::enter};
 pub use self::{
     correlation::{CorrelationId, InvalidCorrelationId, correlation_id},
     current::Context,
-    deadline::{Deadline, deadline},
+    deadline::{Deadline, WithDeadline, deadline},
     scope::{Scope, carry, spawn},
     trace::{InvalidTraceParent, TraceParent, trace_parent},
 };

@@ -62,7 +62,8 @@ impl<B: HttpBody, G: Guard> Body<B, G> {
         }
     }
 
-    pub(super) fn full(bytes: Bytes) -> Self {
+    /// An answer that a layer gives by itself.
+    pub(crate) fn full(bytes: Bytes) -> Self {
         Self {
             kind: Kind::Full((!bytes.is_empty()).then_some(bytes)),
         }
