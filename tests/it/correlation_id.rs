@@ -361,9 +361,13 @@ async fn a_tonic_channel_and_a_tonic_server_share_an_id() {
 /// The most a request can cost: new id, new trace, nothing in its maps.
 const ALLOCATIONS: u64 = 7;
 
-#[tokio::test]
-async fn an_admitted_request_allocates_seven_times() {
-    contract::allocations(contract::Http, &CorrelationIdLayer::new(), ALLOCATIONS).await;
+#[tokio::test(start_paused = true)]
+async fn it_keeps_the_contract_and_a_request_allocates_seven_times() {
+    let at_rest = |_: &CorrelationIdLayer| assert_eq!(context::correlation_id(), None);
+    contract::Contract::new(CorrelationIdLayer::new, at_rest)
+        .allowing_allocations(ALLOCATIONS)
+        .http()
+        .await;
 }
 
 #[tokio::test]

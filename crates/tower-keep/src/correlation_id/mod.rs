@@ -43,26 +43,33 @@
 //! # Example
 //!
 //! ```
-//! use axum::{Router, routing::get};
-//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-//! use tower::ServiceBuilder;
+//! use axum::{Router, body::Body, routing::get};
+//! use http::{Request, Response};
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 //! use tower_keep::correlation_id::{CorrelationIdLayer, PropagateLayer};
 //!
-//! # use http_body_util::Full; use bytes::Bytes; use http::{Request, StatusCode}; use tower::ServiceExt;
-//! let payments = ServiceBuilder::new()
-//!     .layer(PropagateLayer::new())
-//!     .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! // Any client that is a service of requests: hyper-util's, a tonic channel, or this one.
+//! let client = service_fn(async |call: Request<Body>| {
+//!     assert_eq!(call.headers()["x-correlation-id"], "order-17");
+//!     Ok::<_, BoxError>(Response::new("paid"))
+//! });
+//! let payments = ServiceBuilder::new().layer(PropagateLayer::new()).service(client);
 //!
 //! let app: Router = Router::new()
-//!     .route("/orders", get(|| async move {
-//!         // The call carries the id of the request that this handler answers.
-//!         let request = Request::get("http://payments.local/").body(Full::default()).unwrap();
-//!         match payments.oneshot(request).await {
-//!             Ok(answer) => answer.status(),
-//!             Err(_) => StatusCode::BAD_GATEWAY,
-//!         }
+//!     .route("/orders", get(async move || {
+//!         // Not a word of ids in the handler.
+//!         let paid = payments.oneshot(Request::new(Body::empty())).await;
+//!         paid.map(|answer| answer.into_body()).unwrap_or("try again")
 //!     }))
 //!     .layer(CorrelationIdLayer::new());
+//!
+//! let order = Request::get("/orders").header("x-correlation-id", "order-17");
+//! let answer = app.oneshot(order.body(Body::empty())?).await?;
+//! assert_eq!(answer.headers()["x-correlation-id"], "order-17");
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Cost
