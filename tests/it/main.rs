@@ -3,11 +3,13 @@
 mod axum_stack;
 mod bulkhead;
 mod circuit_breaker;
+mod context;
 mod contract;
 mod correlation_id;
 mod grpc_stack;
 mod health;
 mod hyper_stack;
+mod lifecycle;
 mod observe;
 mod plain_stack;
 mod retry;
