@@ -54,12 +54,12 @@ async fn a_spawned_task_keeps_the_id_and_not_the_deadline() {
     let soon = Deadline::after(std::time::Duration::from_secs(1));
     let trace = TraceParent::new();
     let request = Context::traced(CorrelationId::parse("request").unwrap(), trace);
-    let (carried, bare) = request.run(|| {
-        with_deadline(soon, || {
+    let (carried, bare) = request
+        .scope(soon.scope(async {
             let look = async { (seen(), trace_parent(), deadline()) };
             (spawn(look), tokio::spawn(async { seen() }))
-        })
-    });
+        }))
+        .await;
     assert_eq!(
         carried.await.unwrap(),
         (Some("request".to_owned()), Some(trace), None)
