@@ -67,6 +67,15 @@ impl Until {
     /// The earlier of the two; what is open counts from now if it must be compared with a moment.
     #[inline]
     pub(crate) fn earlier(self, other: Self) -> Self {
+        // The usual case, in one comparison: there is nothing outside.
+        if other == Self::NEVER {
+            return self;
+        }
+        self.earlier_of(other)
+    }
+
+    #[cold]
+    fn earlier_of(self, other: Self) -> Self {
         let (low, high) = (self.0.min(other.0), self.0.max(other.0));
         // Two moments, or two lengths, compare as they are; and nothing is later than never.
         if low >= Self::OPEN || high < Self::OPEN || high == u64::MAX {

@@ -20,6 +20,13 @@ use crate::{
 /// It makes its timer when the body first has nothing to give.
 #[pin_project]
 pub struct BodyTimer {
+    /// None for an answer without a body, so that it costs nothing.
+    #[pin]
+    watch: Option<Watch>,
+}
+
+#[pin_project]
+struct Watch {
     clock: BodyClock,
     #[pin]
     timer: Option<Sleep>,
@@ -27,14 +34,22 @@ pub struct BodyTimer {
 }
 
 impl BodyTimer {
-    #[inline]
+    /// For a body.
     pub(super) fn new(allowance: Allowance, shared: Arc<Shared>) -> Self {
         let Allowance { started, body, .. } = allowance;
         Self {
-            clock: BodyClock::new(started, body, shared.body_idle()),
-            timer: None,
-            shared,
+            watch: Some(Watch {
+                clock: BodyClock::new(started, body, shared.body_idle()),
+                timer: None,
+                shared,
+            }),
         }
+    }
+
+    /// For an answer that is over with its head.
+    #[inline]
+    pub(super) const fn none() -> Self {
+        Self { watch: None }
     }
 }
 
@@ -43,27 +58,36 @@ impl Guard for BodyTimer {
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 
     fn on_frame(self: Pin<&mut Self>) {
-        self.project().clock.on_frame();
+        if let Some(watch) = self.project().watch.as_pin_mut() {
+            watch.project().clock.on_frame();
+        }
     }
 
     fn poll_cut(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Rejection> {
-        let this = self.project();
-        let Some((due, kind)) = this.clock.due(clock::now) else {
+        let Some(watch) = self.project().watch.as_pin_mut() else {
             return Poll::Pending;
         };
-        ready!(poll_due(this.timer, due, cx));
-        Poll::Ready(this.shared.refuse(kind))
+        let watch = watch.project();
+        let Some((due, kind)) = watch.clock.due(clock::now) else {
+            return Poll::Pending;
+        };
+        ready!(poll_due(watch.timer, due, cx));
+        Poll::Ready(watch.shared.refuse(kind))
     }
 
     fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {
-        until::within(&mut self.project().clock.until, poll)
+        match self.project().watch.as_pin_mut() {
+            Some(watch) => until::within(&mut watch.project().clock.until, poll),
+            None => poll(),
+        }
     }
 }
 
 impl fmt::Debug for BodyTimer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clock = self.watch.as_ref().map(|watch| &watch.clock);
         f.debug_struct("BodyTimer")
-            .field("clock", &self.clock)
+            .field("clock", &clock)
             .finish_non_exhaustive()
     }
 }

@@ -75,9 +75,15 @@ where
             // The call is asked before the timer: an answer that is there is delivered.
             Some(inner) => match until::within(&mut this.allowance.head, || inner.poll(cx)) {
                 Poll::Ready(outcome) => {
-                    let shared = this.shared.take().expect("polled after completion");
-                    let timer = BodyTimer::new(*this.allowance, shared);
-                    return Poll::Ready(this.protocol.hold(outcome, timer));
+                    // Two calls, so that the one without a body moves no timer about.
+                    return Poll::Ready(match this.wire {
+                        Wire::Plain => this.protocol.hold(outcome, BodyTimer::none()),
+                        Wire::Http | Wire::Grpc => {
+                            let shared = this.shared.take().expect("polled after completion");
+                            let timer = BodyTimer::new(*this.allowance, shared);
+                            this.protocol.hold(outcome, timer)
+                        }
+                    });
                 }
                 Poll::Pending => {
                     let Some((started, end)) = this.allowance.due() else {

@@ -47,7 +47,7 @@
 //! # When not
 //!
 //! Around work that must not be stopped halfway: at the deadline the future of the call is dropped.
-//! Spawn such work, with [`Deadline::scope`](crate::context::Deadline::scope) around it.
+//! Spawn such work with [`context::spawn`](crate::context::spawn()), which leaves the deadline behind.
 //!
 //! # Where in the stack
 //!

@@ -25,7 +25,7 @@ use crate::{
 ///
 /// For servers, inside [`TimeoutLayer`](super::TimeoutLayer). It is a layer of its own because it
 /// changes the type of the request's body, which axum, hyper and tonic servers do not mind and many
-/// clients do. When a frame takes too long, whoever reads the body gets a [`Rejection`] as its error,
+/// clients do. When a frame takes too long, whoever reads the body gets a rejection as its error,
 /// and the answer it then gives is replaced by a 408, so that the handler's own "bad request" does
 /// not blame the wrong thing.
 ///
