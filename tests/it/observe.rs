@@ -15,7 +15,11 @@ use tower_keep::{
 
 async fn call(layer: BulkheadLayer) -> Result<u64, BoxError> {
     let service = service_fn(|n: u64| async move { Ok::<_, BoxError>(n) });
-    ServiceBuilder::new().layer(layer.plain()).service(service).oneshot(7).await
+    ServiceBuilder::new()
+        .layer(layer.plain())
+        .service(service)
+        .oneshot(7)
+        .await
 }
 
 #[tokio::test]
@@ -29,19 +33,24 @@ async fn an_observer_hears_each_call_of_its_layer_only() {
     call(layer).await.unwrap();
     assert_eq!(
         *heard.lock().unwrap(),
-        ["bulkhead loud: call admitted after 0ns", "bulkhead loud: call gave its place back"]
+        [
+            "bulkhead loud: call admitted after 0ns",
+            "bulkhead loud: call gave its place back"
+        ]
     );
 }
 
 #[tokio::test]
 async fn an_observer_that_panics_harms_nobody() {
     let after = Arc::new(AtomicUsize::new(0));
-    let layer = BulkheadLayer::new(1).observe(|_: &Event| panic!("a bug in an observer")).observe({
-        let after = after.clone();
-        move |_: &Event| {
-            after.fetch_add(1, Relaxed);
-        }
-    });
+    let layer = BulkheadLayer::new(1)
+        .observe(|_: &Event| panic!("a bug in an observer"))
+        .observe({
+            let after = after.clone();
+            move |_: &Event| {
+                after.fetch_add(1, Relaxed);
+            }
+        });
     call(layer.clone()).await.unwrap();
     assert_eq!(after.load(Relaxed), 2, "the others hear it all the same");
     assert_eq!(layer.handle().snapshot().running, 0);
@@ -57,7 +66,10 @@ async fn a_slow_subscriber_misses_events_and_is_told_how_many() {
     }
     assert_eq!(events.missed(), Missed(3));
     assert_eq!(events.missed(), Missed(0));
-    assert!(matches!(events.next().await.unwrap().kind, EventKind::CallRejected { .. }));
+    assert!(matches!(
+        events.next().await.unwrap().kind,
+        EventKind::CallRejected { .. }
+    ));
     assert!(events.try_next().is_some());
     assert!(events.try_next().is_none());
 
@@ -90,11 +102,16 @@ fn metrics_have_the_names_and_labels_of_the_docs() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     metrics::with_local_recorder(&recorder, || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let layer = BulkheadLayer::new(1).named("quotes").observe(Metrics);
             call(layer.clone()).await.unwrap();
-            layer.handle().update(tower_keep::bulkhead::BulkheadConfig::new(0)).unwrap();
+            layer
+                .handle()
+                .update(tower_keep::bulkhead::BulkheadConfig::new(0))
+                .unwrap();
             call(layer).await.unwrap_err();
         });
     });
@@ -104,8 +121,10 @@ fn metrics_have_the_names_and_labels_of_the_docs() {
         .into_iter()
         .map(|(key, _, _, value)| {
             let (_, key) = key.into_parts();
-            let labels: Vec<_> =
-                key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+            let labels: Vec<_> = key
+                .labels()
+                .map(|label| format!("{}={}", label.key(), label.value()))
+                .collect();
             let value = match value {
                 DebugValue::Counter(n) => n.to_string(),
                 DebugValue::Gauge(n) => n.to_string(),

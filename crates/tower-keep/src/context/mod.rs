@@ -9,6 +9,8 @@ mod correlation;
 mod deadline;
 mod trace;
 
+#[cfg(all(test, feature = "retry"))]
+pub(crate) use self::deadline::with_deadline;
 pub use self::{
     correlation::{CorrelationId, correlation_id},
     deadline::{Deadline, deadline},
