@@ -236,7 +236,7 @@ async fn a_connection_that_breaks_mid_upload_is_followed_by_the_whole_body() {
     assert_eq!(call.await.unwrap().unwrap().status(), 200);
     let second = String::from_utf8(server.await.unwrap()).unwrap();
     let body = second.split_once("\r\n\r\n").unwrap().1;
-    assert_eq!(body, "a\r\nfirst part\r\nb\r\nsecond part\r\n0\r\n\r\n");
+    assert_eq!(body, "A\r\nfirst part\r\nB\r\nsecond part\r\n0\r\n\r\n");
     assert!(second.contains("x-retry-attempt: 2"));
 }
 

@@ -176,7 +176,7 @@ mod tests {
             ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
             (
                 "retry-after",
-                "Sun, 06 Nov 2994 08:49:37 GMT",
+                "Thu, 06 Nov 2994 08:49:37 GMT",
                 Some(300_000),
             ),
             ("retry-after-ms", "250", Some(250)),
