@@ -58,7 +58,7 @@ impl<B: HttpBody, G: Guard> Body<B, G> {
         }
     }
 
-    pub(super) fn full(bytes: Bytes) -> Self {
+    pub(crate) fn full(bytes: Bytes) -> Self {
         Self {
             kind: Kind::Full((!bytes.is_empty()).then_some(bytes)),
         }
