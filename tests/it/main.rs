@@ -11,5 +11,6 @@ mod hyper_stack;
 mod observe;
 mod plain_stack;
 mod retry;
+mod support;
 mod tidy;
 mod timeout;

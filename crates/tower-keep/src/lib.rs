@@ -33,6 +33,15 @@
 //! travels with a request) and [`config`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "full"),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_macros,
+        reason = "the rooms are shared; a layer alone uses a part"
+    )
+)]
 
 pub mod backoff;
 pub mod classify;

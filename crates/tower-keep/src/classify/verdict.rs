@@ -176,6 +176,6 @@ impl AtEnd {
 /// A gRPC answer that ends without a status is broken.
 fn in_trailers(trailers: Option<&HeaderMap>) -> Verdict {
     trailers
-        .and_then(|trailers| grpc::verdict(trailers))
+        .and_then(grpc::verdict)
         .unwrap_or_else(|| GrpcCode::Unknown.verdict(None))
 }

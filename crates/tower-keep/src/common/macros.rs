@@ -48,3 +48,5 @@ macro_rules! protocol_conversions {
         }
     };
 }
+
+pub(crate) use {inner_accessors, protocol_conversions};

@@ -4,7 +4,6 @@
 pub(crate) mod atomic;
 pub(crate) mod cancel;
 pub(crate) mod clock;
-#[macro_use]
 pub(crate) mod macros;
 pub(crate) mod name;
 #[cfg(feature = "circuit-breaker")]

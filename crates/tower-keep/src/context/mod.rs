@@ -9,8 +9,6 @@ mod correlation;
 mod deadline;
 mod trace;
 
-#[cfg(any(feature = "timeout", test))]
-pub(crate) use self::deadline::with_deadline;
 pub use self::{
     correlation::{CorrelationId, correlation_id},
     deadline::{Deadline, deadline},

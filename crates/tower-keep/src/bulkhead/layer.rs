@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::{Bulkhead, BulkheadConfig, BulkheadHandle, LAYER, permits::Permits};
+use crate::{
+    common::macros::protocol_conversions,
+    config::ConfigError,
+    observe::{Emitter, Observer},
+    protocol::Http,
+};
+
+/// Lets at most so many calls in at once; see the [module](super).
+///
+/// A clone is the same bulkhead, and so is every service the layer makes.
+#[derive(Clone, Debug)]
+pub struct BulkheadLayer<P = Http> {
+    permits: Arc<Permits>,
+    protocol: P,
+}
+
+impl BulkheadLayer {
+    /// So many calls at once; what does not fit is refused.
+    ///
+    /// 0 refuses everything.
+    ///
+    /// # Panics
+    /// If `max_concurrent` is above `u32::MAX`.
+    #[must_use]
+    pub fn new(max_concurrent: usize) -> Self {
+        Self::from_config(BulkheadConfig::new(max_concurrent))
+            .expect("the defaults are in range and the caller keeps `max_concurrent` in range")
+    }
+
+    /// A bulkhead with a queue, for one.
+    ///
+    /// # Errors
+    /// If a field is out of range; the error names it.
+    pub fn from_config(config: BulkheadConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let permits = Permits::new(&config, Emitter::new(LAYER));
+        Ok(Self {
+            permits,
+            protocol: Http::new(),
+        })
+    }
+}
+
+impl<P> BulkheadLayer<P> {
+    /// Names it in events, metrics and refusals, for all clones.
+    #[must_use]
+    pub fn named(self, name: impl AsRef<str>) -> Self {
+        self.permits.emitter.rename(name);
+        self
+    }
+
+    /// Tells `observer` what happens.
+    #[must_use]
+    pub fn observe(self, observer: impl Observer + 'static) -> Self {
+        self.permits.emitter.observe(observer);
+        self
+    }
+
+    /// The handle to look at it and steer it.
+    #[must_use]
+    pub fn handle(&self) -> BulkheadHandle {
+        BulkheadHandle::new(self.permits.clone())
+    }
+}
+
+protocol_conversions!(BulkheadLayer { permits });
+
+impl<S, P: Clone> Layer<S> for BulkheadLayer<P> {
+    type Service = Bulkhead<S, P>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Bulkhead::new(inner, self.permits.clone(), self.protocol.clone())
+    }
+}

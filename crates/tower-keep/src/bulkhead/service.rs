@@ -1,0 +1,80 @@
+use std::{
+    mem,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tower_service::Service;
+
+use super::{
+    future::ResponseFuture,
+    permits::{Admission, Permit, Permits},
+    wait::Wait,
+};
+use crate::{
+    common::macros::inner_accessors,
+    protocol::{Http, Inspect, Protocol},
+};
+
+/// A service that at most so many calls are in at once. Made by
+/// [`BulkheadLayer`](super::BulkheadLayer).
+#[derive(Clone)]
+pub struct Bulkhead<S, P = Http> {
+    inner: S,
+    permits: Arc<Permits>,
+    protocol: P,
+}
+
+impl<S, P> Bulkhead<S, P> {
+    pub(super) fn new(inner: S, permits: Arc<Permits>, protocol: P) -> Self {
+        Self {
+            inner,
+            permits,
+            protocol,
+        }
+    }
+
+    inner_accessors!();
+}
+
+impl<S, P, Req> Service<Req> for Bulkhead<S, P>
+where
+    S: Service<Req> + Clone,
+    P: Protocol<S::Response, S::Error> + Inspect<Req> + Clone,
+{
+    type Response = P::Response<Permit>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, Req, P>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let wire = self.protocol.wire(&request);
+        let protocol = self.protocol.clone();
+        match self.permits.arrive() {
+            Admission::Permit(mut permit) => {
+                permit.announce(|| Duration::ZERO);
+                ResponseFuture::admitted(self.inner.call(request), permit, protocol, wire)
+            }
+            Admission::Refused(rejection) => ResponseFuture::refused(rejection, protocol, wire),
+            Admission::Wait(waiter) => {
+                // The service that was made ready goes into the queue; its clone stays here.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                let wait = Wait::new(self.permits.clone(), waiter);
+                ResponseFuture::queued(wait, ready, request, protocol, wire)
+            }
+        }
+    }
+}
+
+impl<S, P> std::fmt::Debug for Bulkhead<S, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bulkhead")
+            .field("permits", &self.permits)
+            .finish_non_exhaustive()
+    }
+}
