@@ -7,9 +7,11 @@ use super::{
 };
 use crate::{
     classify::{ResponseHead, Verdict},
+    common::macros::protocol_conversions,
     config::ConfigError,
     observe::Observer,
     protocol::{By, Http, Plain},
+    rejection::Rejection,
 };
 
 /// Guards services with one circuit breaker.
@@ -93,7 +95,7 @@ impl<P> CircuitBreakerLayer<P> {
     #[must_use]
     pub fn fallback<F, R>(self, answer: F) -> CircuitBreakerLayer<WithFallback<P, F>>
     where
-        F: Fn(&crate::rejection::Rejection) -> R,
+        F: Fn(&Rejection) -> R,
     {
         let emitter = self.core.emitter.clone();
         CircuitBreakerLayer {

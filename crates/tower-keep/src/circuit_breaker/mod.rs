@@ -1,16 +1,24 @@
 //! Stops calling a service that is down, and finds out when it is back.
 //!
-//! **Why.** A call to a dead service costs its whole timeout: threads, connections and memory here,
-//! and load there just when it tries to come up. A breaker notices, answers at once with a refusal
-//! that says when to come back, and lets a few calls through now and then to find out.
+//! # Why
 //!
-//! **When not.** In front of a service that is never down but sometimes full, limit concurrency
-//! instead. In front of many services (hosts, tenants) give each a breaker of its own: one for all
-//! punishes those that work.
+//! A call to a dead service costs its whole timeout: connections, memory and tasks here, and load
+//! there just when it tries to come up. A breaker notices, answers at once with a refusal that says
+//! when to come back, and lets a few calls through now and then to find out.
 //!
-//! **Where.** Around one dependency, in the client: inside retries, so that each attempt counts and
-//! a refusal is not retried; outside the bulkhead and the attempt timeout. On a server it keeps
-//! callers away from a handler that fails, such as one whose database is gone.
+//! # When not
+//!
+//! In front of a service that is never down but sometimes full: limit concurrency instead. In front
+//! of many services (hosts, tenants) give each a breaker of its own: one for all punishes those that
+//! work.
+//!
+//! # Where in the stack
+//!
+//! On a client around one dependency: inside retry, so that each attempt counts and a refusal is not
+//! retried; outside the bulkhead and the timeout of an attempt. On a server it keeps callers away
+//! from a handler that fails, such as one whose database is gone.
+//!
+//! # Example
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -20,6 +28,7 @@
 //! let handle = breaker.handle();
 //! let app: Router = Router::new()
 //!     .route("/recommendations", get(|| async { "buy more" }))
+//!     // All connections and routes share the one breaker.
 //!     .layer(breaker);
 //!
 //! assert_eq!(handle.snapshot().state.as_str(), "closed");

@@ -7,11 +7,14 @@ use std::{
 use tower_service::Service;
 
 use super::{Permit, ResponseFuture, core::Core};
-use crate::protocol::{Inspect, Protocol};
+use crate::{
+    common::macros::inner_accessors,
+    protocol::{Http, Inspect, Protocol},
+};
 
 /// A service behind a circuit breaker; made by [`CircuitBreakerLayer`](super::CircuitBreakerLayer).
 #[derive(Clone)]
-pub struct CircuitBreaker<S, P> {
+pub struct CircuitBreaker<S, P = Http> {
     inner: S,
     core: Arc<Core>,
     protocol: P,
