@@ -120,7 +120,7 @@ fn a_full_bucket_keeps_its_ratio() {
 #[test]
 fn a_window_nobody_touched_until_its_stamps_came_round_starts_afresh() {
     let window = TimeWindow::new();
-    window.record(1_000, 0, BAD);
+    window.record(10_000, 0, BAD);
     let much_later = (1 << 28) + 504;
     window.record(much_later, 0, GOOD);
     window.record(much_later + 1, 0, GOOD);

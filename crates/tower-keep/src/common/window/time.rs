@@ -7,9 +7,9 @@ use crate::common::atomic::{AtomicU64, Relaxed};
 /// a new tick replaces stamp and counts at once. Slow calls have a word of their own, which only a
 /// slow call writes to.
 ///
-/// The stamp is the tick, moved on by more than the window with each generation: buckets of an
-/// earlier generation are out of the window at once, and a straggler's stamp is older than any
-/// fresh one.
+/// The stamp is the tick, moved on by two windows with each generation: buckets of an earlier
+/// generation are out of the window at once, and the stamp of a straggler, even of one whose clock is
+/// a window ahead, is older than any fresh one.
 ///
 /// A bucket that holds [`MOST`] calls ignores further ones: the ratio stays, and so does the cost.
 pub(crate) struct TimeWindow {
@@ -69,7 +69,7 @@ impl TimeWindow {
 }
 
 fn stamp(tick: u64, generation: u64) -> u64 {
-    tick.wrapping_add(generation.wrapping_mul(TimeWindow::BUCKETS + 1))
+    tick.wrapping_add(generation.wrapping_mul(2 * TimeWindow::BUCKETS))
 }
 
 #[inline]
@@ -107,4 +107,4 @@ const STAMP_SHIFT: u32 = 2 * COUNT_BITS;
 const STAMPS: u64 = 1 << (u64::BITS - STAMP_SHIFT);
 /// A bucket that is newer by up to this many ticks makes its writer a straggler; by more, the bucket
 /// is a relic from before the stamps came round.
-const STRAGGLER: u64 = 64;
+const STRAGGLER: u64 = 1024;
