@@ -1,78 +1,4 @@
-//! Tables on the pure parts; `model` sets the whole machine against a simpler one.
-
-mod model;
-
-use std::time::Duration;
-
-use super::{
-    cause::Cause,
-    config::{CircuitBreakerConfig, Window},
-    gate::Rule,
-    meter::Meter,
-    mode::{Mode, State},
-    state::{Admission, Change, Machine, Moment},
-};
-use crate::common::window::Outcome;
-
-const GOOD: Outcome = Outcome {
-    bad: false,
-    slow: false,
-};
-const BAD: Outcome = Outcome {
-    bad: true,
-    slow: false,
-};
-const SLOW: Outcome = Outcome {
-    bad: false,
-    slow: true,
-};
-
-fn secs(secs: f64) -> Duration {
-    Duration::from_secs_f64(secs)
-}
-
-/// A moment at which chance makes no wait shorter.
-fn at(now: f64) -> Moment {
-    Moment {
-        now: secs(now),
-        chance: 1.0,
-    }
-}
-
-fn config() -> CircuitBreakerConfig {
-    CircuitBreakerConfig {
-        ramp: Duration::ZERO,
-        ..CircuitBreakerConfig::default()
-    }
-}
-
-fn generation(machine: &Machine) -> u64 {
-    machine.gate().generation
-}
-
-fn trip(machine: &mut Machine, retry_after: Option<f64>, moment: Moment) {
-    let generation = generation(machine);
-    machine.trip(generation, Cause::InARow(10), retry_after.map(secs), moment);
-}
-
-fn probe(machine: &mut Machine, moment: Moment) -> u32 {
-    match machine.admit(moment) {
-        Admission::Probe { id, .. } => id,
-        other => panic!("no probe but {other:?} at {moment:?}"),
-    }
-}
-
-fn end_probe(machine: &mut Machine, id: u32, outcome: Outcome, moment: Moment) {
-    let generation = generation(machine);
-    machine.probe_ended(generation, id, Some(outcome), None, moment);
-}
-
-fn half_open(config: CircuitBreakerConfig) -> (Machine, u32) {
-    let mut machine = Machine::new(config);
-    trip(&mut machine, None, at(0.0));
-    let id = probe(&mut machine, at(5.0));
-    (machine, id)
-}
+use super::*;
 
 #[test]
 fn each_opening_is_longer_up_to_the_cap_and_as_long_as_the_service_asks() {
@@ -276,7 +202,7 @@ fn the_ramp_lets_a_growing_share_through_and_remembers_a_relapse() {
 fn modes_rule_over_the_state() {
     let refused = Admission::Refused { retry_after: None };
     let mut machine = Machine::new(config());
-    let mut told = |machine: &mut Machine, mode| {
+    let told = |machine: &mut Machine, mode| {
         machine.set_mode(mode, secs(1.0));
         let admission = machine.admit(at(1.0));
         let told: Vec<_> = machine.take_changes().into_iter().map(brief).collect();
@@ -324,10 +250,6 @@ fn a_breaker_that_only_observed_goes_on_where_it_was() {
         machine.admit(at(1.0)),
         Admission::Refused { retry_after: left }
     );
-}
-
-fn brief(change: Change) -> String {
-    format!("{} -> {}: {}", change.from, change.to, change.cause)
 }
 
 #[test]
