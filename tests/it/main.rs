@@ -1,6 +1,8 @@
 //! The suite from outside: one binary, one module for each layer and for what they do together.
 
 mod axum_stack;
+mod breaker_outcomes;
+mod breaker_steering;
 mod bulkhead;
 mod circuit_breaker;
 mod context;

@@ -1,5 +1,4 @@
 use std::{
-    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -147,10 +146,7 @@ impl Service<u64> for Down {
     type Error = BoxError;
     type Future = std::future::Ready<Result<u64, BoxError>>;
 
-    fn poll_ready(
-        &mut self,
-        _: &mut Context<'_>,
-    ) -> Poll<Result<(), BoxError>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
