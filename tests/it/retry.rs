@@ -1,9 +1,5 @@
 //! Retry from outside: what is tried again, when, and what it costs.
 
-mod bodies;
-mod budget;
-mod frameworks;
-
 use std::{
     future::poll_fn,
     io,
@@ -37,7 +33,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 /// Waits of exactly 100 ms, 200 ms, ...
-fn steady() -> RetryConfig {
+pub(crate) fn steady() -> RetryConfig {
     RetryConfig {
         backoff: Backoff {
             jitter: Jitter::None,
@@ -47,7 +43,7 @@ fn steady() -> RetryConfig {
     }
 }
 
-fn layer() -> RetryLayer {
+pub(crate) fn layer() -> RetryLayer {
     RetryLayer::from_config(steady()).unwrap()
 }
 
@@ -458,6 +454,6 @@ async fn poll_once<F: Future + Unpin>(call: &mut F) -> Option<F::Output> {
 }
 
 /// An answer of an in-process service.
-fn ok() -> Response<Body> {
+pub(crate) fn ok() -> Response<Body> {
     Response::new(Body::empty())
 }

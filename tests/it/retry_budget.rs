@@ -18,7 +18,7 @@ use tower_keep::{
 };
 use tower_layer::Layer;
 
-use super::layer;
+use crate::retry::layer;
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_of_failing_callers_costs_the_upstream_a_fifth_more() {
