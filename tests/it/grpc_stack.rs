@@ -1,1 +1,80 @@
-//! A tonic server and a tonic channel.
+//! The layers on a real tonic server and on real tonic channels.
+
+use std::net::SocketAddr;
+
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint, Server, server::TcpIncoming},
+};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient};
+use tower::ServiceBuilder;
+use tower_keep::bulkhead::BulkheadLayer;
+
+/// Serves tonic's health service behind a stack of layers.
+macro_rules! serve {
+    ($layer:expr) => {{
+        let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = incoming.local_addr().unwrap();
+        let (_, health) = tonic_health::server::health_reporter();
+        let server = Server::builder().layer($layer).add_service(health);
+        tokio::spawn(server.serve_with_incoming(incoming));
+        address
+    }};
+}
+
+async fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}"))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap()
+}
+
+fn everything() -> HealthCheckRequest {
+    HealthCheckRequest {
+        service: String::new(),
+    }
+}
+
+fn served(answer: Result<tonic::Response<HealthCheckResponse>, Status>) -> Result<i32, Code> {
+    answer
+        .map(|answer| answer.into_inner().status)
+        .map_err(|status| status.code())
+}
+
+#[tokio::test]
+async fn a_stream_holds_its_place_on_the_server_until_the_client_lets_go() {
+    let layer = BulkheadLayer::new(1);
+    let handle = layer.handle();
+    let channel = channel(serve!(layer)).await;
+    let mut client = HealthClient::new(channel);
+
+    let mut stream = client.watch(everything()).await.unwrap().into_inner();
+    assert!(stream.message().await.unwrap().is_some());
+    let refused = client.check(everything()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(refused.message(), "bulkhead: all 1 places are taken");
+
+    drop(stream);
+    while handle.snapshot().running > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(served(client.check(everything()).await), Ok(1));
+}
+
+#[tokio::test]
+async fn a_layer_on_a_channel_refuses_with_a_status() {
+    let channel = channel(serve!(tower::layer::util::Identity::new())).await;
+    let layer = BulkheadLayer::new(1).grpc();
+    let handle = layer.handle();
+    let mut client = HealthClient::new(ServiceBuilder::new().layer(layer).service(channel));
+
+    let stream = client.watch(everything()).await.unwrap();
+    assert_eq!(handle.snapshot().running, 1);
+    assert_eq!(
+        served(client.check(everything()).await),
+        Err(Code::ResourceExhausted)
+    );
+    drop(stream);
+    assert_eq!(served(client.check(everything()).await), Ok(1));
+}

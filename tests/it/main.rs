@@ -1,13 +1,17 @@
 //! The suite from outside: one binary, one module for each layer and for what they do together.
 
 mod axum_stack;
+mod breaker_outcomes;
+mod breaker_steering;
 mod bulkhead;
 mod circuit_breaker;
+mod context;
 mod contract;
 mod correlation_id;
 mod grpc_stack;
 mod health;
 mod hyper_stack;
+mod lifecycle;
 mod observe;
 mod plain_stack;
 mod retry;
@@ -17,3 +21,4 @@ mod retry_frameworks;
 mod support;
 mod tidy;
 mod timeout;
+mod timeout_body;

@@ -21,6 +21,8 @@
 mod grpc;
 mod hints;
 mod http;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod verdict;
 

@@ -1,5 +1,4 @@
 use std::{
-    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -25,7 +24,7 @@ use crate::{
     classify::{Retry as May, Verdict},
     common::clock,
     config::ConfigError,
-    context::{Deadline, with_deadline},
+    context::Deadline,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -175,8 +174,7 @@ async fn a_retry_that_would_start_after_the_deadline_is_not_waited_for() {
         let handle = layer.handle();
         let start = clock::now();
         let deadline = Deadline::after(left);
-        let mut call = std::pin::pin!(layer.layer(Down).call(1));
-        let answer = poll_fn(|cx| with_deadline(deadline, || call.as_mut().poll(cx))).await;
+        let answer = deadline.scope(layer.layer(Down).call(1)).await;
         assert_eq!(answer.unwrap_err().to_string(), "down for 1");
         assert_eq!(start.elapsed(), took);
         let snapshot = handle.snapshot();
