@@ -1,8 +1,11 @@
 //! The suite from outside: one binary, one module for each layer and for what they do together.
 
 mod axum_stack;
+mod breaker_outcomes;
+mod breaker_steering;
 mod bulkhead;
 mod circuit_breaker;
+mod context;
 mod contract;
 mod correlation_id;
 mod grpc_stack;
@@ -15,3 +18,4 @@ mod retry;
 mod support;
 mod tidy;
 mod timeout;
+mod timeout_body;

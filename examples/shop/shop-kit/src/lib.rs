@@ -1,1 +1,19 @@
-//! Placeholder
+//! What every service of the demo shop shares, one idea in each module.
+//!
+//! A service is four small files on top of this: `config` (its options), `http` (translates),
+//! `domain` (decides, without I/O) and `store` (its own database).
+
+pub mod cli;
+pub mod client;
+pub mod db;
+pub mod extract;
+pub mod host;
+pub mod idempotency;
+pub mod ids;
+pub mod money;
+pub mod notices;
+pub mod problem;
+pub mod server;
+pub mod stack;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,2 +1,35 @@
-//! Placeholder
-fn main() {}
+//! The demo shop in one process.
+//!
+//! Without arguments it plays a scenario: customers order, the payment service is killed and comes
+//! back, and in the end the books are checked. `shop serve` keeps the services up for curl.
+
+mod check;
+mod customers;
+mod load;
+mod options;
+mod report;
+mod scenario;
+mod screen;
+mod serve;
+mod system;
+mod web;
+
+use std::process::ExitCode;
+
+use options::{Command, Options};
+use shop_kit::cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options: Options = match cli::parse() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    if let Err(error) = cli::start_log(&options.log) {
+        return cli::exit(Err(error));
+    }
+    cli::exit(match options.command {
+        None => scenario::play(&options).await,
+        Some(Command::Serve) => serve::serve(&options).await,
+    })
+}

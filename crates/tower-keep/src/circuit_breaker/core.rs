@@ -1,0 +1,267 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    LAYER,
+    config::CircuitBreakerConfig,
+    gate::{AtomicGate, Gate, Rule, share},
+    meter::Meter,
+    mode::Mode,
+    permit::Permit,
+    state::{Admission, BRIEFLY, Machine, Moment},
+};
+use crate::{
+    classify::{Class, Verdict},
+    common::{
+        clock::{self, Instant},
+        window::Outcome,
+    },
+    config::ConfigError,
+    observe::{Emitter, EventKind},
+    rejection::{Kind, Rejection},
+};
+
+/// What the layer, its services, its handles and its calls share.
+///
+/// Calls that are let through while it is closed, and calls that are turned away while it is open,
+/// read the gate and take no lock. The lock around the state machine is for what is rare: changes of
+/// state, probes, people. It is never held while an event is told.
+pub(super) struct Core {
+    gate: AtomicGate,
+    meter: Meter,
+    machine: Mutex<Machine>,
+    pub(super) emitter: Emitter,
+    born: Instant,
+}
+
+/// What a permit remembers of its admission.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket {
+    pub(super) generation: u64,
+    pub(super) probe: Option<u32>,
+    /// Left out where nobody will ask how long it took.
+    pub(super) started: Option<Duration>,
+}
+
+impl Core {
+    pub(super) fn new(config: CircuitBreakerConfig) -> Result<Arc<Self>, ConfigError> {
+        config.check()?;
+        let meter = Meter::new(&config);
+        let machine = Machine::new(config);
+        Ok(Arc::new(Self {
+            gate: AtomicGate::new(machine.gate()),
+            meter,
+            machine: Mutex::new(machine),
+            emitter: Emitter::new(LAYER),
+            born: clock::now(),
+        }))
+    }
+
+    /// Lets a call through or turns it away.
+    #[inline]
+    pub(super) fn admit(self: &Arc<Self>) -> Result<Permit, Rejection> {
+        let gate = self.gate.load();
+        match gate.rule {
+            Rule::All | Rule::AllCounted => Ok(self.permit(gate.generation, None)),
+            _ => self.admit_by_rule(gate),
+        }
+    }
+
+    #[inline(never)]
+    fn admit_by_rule(self: &Arc<Self>, gate: Gate) -> Result<Permit, Rejection> {
+        let admission = self
+            .admission(gate)
+            .unwrap_or_else(|| self.change(|machine| machine.admit(self.moment())));
+        match admission {
+            Admission::Counted { generation } => Ok(self.permit(generation, None)),
+            Admission::Uncounted => Ok(self.permit(UNCOUNTED, None)),
+            Admission::Probe { generation, id } => Ok(self.permit(generation, Some(id))),
+            Admission::Refused { .. } if gate.observes => {
+                let kind = Kind::CircuitOpen;
+                self.emitter.emit(EventKind::CallWouldBeRejected { kind });
+                Ok(self.permit(UNCOUNTED, None))
+            }
+            Admission::Refused { retry_after } => {
+                let kind = Kind::CircuitOpen;
+                self.emitter.emit(EventKind::CallRejected { kind });
+                let rejection = Rejection::new(Kind::CircuitOpen, LAYER, &self.emitter.name());
+                Err(rejection.with_retry_after(retry_after))
+            }
+        }
+    }
+
+    /// What the gate alone tells; `None` if the state machine has to be asked.
+    fn admission(&self, gate: Gate) -> Option<Admission> {
+        let generation = gate.generation;
+        match gate.rule {
+            Rule::All | Rule::AllCounted => Some(Admission::Counted { generation }),
+            Rule::AllUncounted => Some(Admission::Uncounted),
+            Rule::None => Some(Admission::Refused { retry_after: None }),
+            Rule::Ask => None,
+            Rule::NoneUntil | Rule::Ramp => {
+                let left = self.gate.until().checked_sub(self.now())?;
+                if left.is_zero() {
+                    None
+                } else if gate.rule == Rule::NoneUntil {
+                    Some(Admission::Refused {
+                        retry_after: Some(left),
+                    })
+                } else if fastrand::f64() < share(left, self.gate.ramp()) {
+                    Some(Admission::Counted { generation })
+                } else {
+                    Some(Admission::Refused {
+                        retry_after: Some(left.min(BRIEFLY)),
+                    })
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn permit(self: &Arc<Self>, generation: u64, probe: Option<u32>) -> Permit {
+        let is_timed = self.meter.slow_call().is_some() || self.emitter.wants_calls();
+        Permit::new(
+            self.clone(),
+            Ticket {
+                generation,
+                probe,
+                started: is_timed.then(|| self.now()),
+            },
+        )
+    }
+
+    /// Whether a call that took this long is slow.
+    #[inline]
+    pub(super) fn is_slow(&self, elapsed: Duration) -> bool {
+        self.meter.slow_call().is_some_and(|slow| elapsed >= slow)
+    }
+
+    /// The head of a probe's answer is good, its body goes on.
+    pub(super) fn probe_answered(&self, ticket: &Ticket) {
+        if let Some(id) = ticket.probe {
+            self.lock().probe_answered(ticket.generation, id);
+        }
+    }
+
+    /// A call is over.
+    #[inline]
+    pub(super) fn finish(&self, ticket: &Ticket, verdict: Verdict, slow: bool, now: Duration) {
+        if let Some(started) = ticket.started
+            && self.emitter.wants_calls()
+        {
+            self.emitter.emit(EventKind::CallFinished {
+                class: verdict.class,
+                elapsed: now.saturating_sub(started),
+            });
+        }
+        let gate = self.gate.load();
+        if gate.generation != ticket.generation {
+            return;
+        }
+        let outcome = (verdict.class != Class::Ignored).then_some(Outcome {
+            bad: verdict.is_bad(),
+            slow,
+        });
+        let generation = ticket.generation;
+        if let Some(id) = ticket.probe {
+            let at = self.moment();
+            self.change(|machine| {
+                machine.probe_ended(generation, id, outcome, verdict.retry_after, at);
+            });
+        } else if let Some(outcome) = outcome
+            && let Some(cause) = self.meter.record(now, generation, outcome)
+            && gate.rule != Rule::AllCounted
+        {
+            let at = self.moment();
+            self.change(|machine| machine.trip(generation, cause, verdict.retry_after, at));
+        }
+    }
+
+    /// Steers it by hand.
+    pub(super) fn set_mode(&self, mode: Mode) {
+        let now = self.now();
+        self.change(|machine| machine.set_mode(mode, now));
+    }
+
+    /// Closes it and forgets what it has seen.
+    pub(super) fn reset(&self) {
+        let now = self.now();
+        self.change(|machine| machine.reset(now));
+    }
+
+    pub(super) fn update(&self, config: CircuitBreakerConfig) -> Result<(), ConfigError> {
+        config.check()?;
+        self.change(|machine| {
+            self.meter.update(&config);
+            machine.update(config);
+        });
+        self.emitter.emit(EventKind::ConfigUpdated);
+        Ok(())
+    }
+
+    /// Looks at everything at one moment.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&Machine, &Meter, Duration) -> R) -> R {
+        let now = self.now();
+        look(&self.lock(), &self.meter, now)
+    }
+
+    /// Works on the state machine, opens the gate accordingly, and tells what happened.
+    fn change<R>(&self, work: impl FnOnce(&mut Machine) -> R) -> R {
+        let (result, changes) = {
+            let mut machine = self.lock();
+            let before = machine.gate();
+            let result = work(&mut machine);
+            let gate = machine.gate();
+            if gate.generation != before.generation {
+                self.meter.clear();
+            }
+            self.gate
+                .store(gate, machine.until(), machine.config().ramp);
+            (result, machine.take_changes())
+        };
+        for change in changes {
+            self.emitter.emit(EventKind::StateChanged {
+                from: change.from.as_str(),
+                to: change.to.as_str(),
+                level: change.to.level(),
+                reason: change.cause.to_string(),
+            });
+        }
+        result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Machine> {
+        // Nothing in there can panic half-way, and a breaker must outlive the panics of others.
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.now(),
+            chance: fastrand::f64(),
+        }
+    }
+
+    /// The time since it was made.
+    #[inline]
+    pub(super) fn now(&self) -> Duration {
+        clock::now().saturating_duration_since(self.born)
+    }
+}
+
+/// The generation of a call that does not count; no state has it.
+const UNCOUNTED: u64 = u64::MAX;
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let machine = self.lock();
+        f.debug_struct("Core")
+            .field("name", &self.emitter.name())
+            .field("state", &machine.state_at(self.now()))
+            .field("mode", &machine.mode())
+            .finish_non_exhaustive()
+    }
+}

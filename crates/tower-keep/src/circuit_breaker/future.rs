@@ -1,0 +1,94 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use pin_project::pin_project;
+
+use super::Permit;
+use crate::{
+    protocol::{Protocol, Wire},
+    rejection::Rejection,
+};
+
+/// The answer of a [`CircuitBreaker`](super::CircuitBreaker).
+///
+/// Dropped before it is ready, the call was given up: see [`Permit`].
+#[pin_project]
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture<F, P> {
+    #[pin]
+    call: Call<F>,
+    protocol: P,
+    wire: Wire,
+}
+
+#[pin_project(project = CallProjected)]
+enum Call<F> {
+    Admitted {
+        #[pin]
+        future: F,
+        // After the future, so that it is dropped after the future.
+        permit: Option<Permit>,
+    },
+    Rejected(Option<Rejection>),
+}
+
+impl<F, P> ResponseFuture<F, P> {
+    #[inline]
+    pub(super) fn admitted(permit: Permit, future: F, protocol: P, wire: Wire) -> Self {
+        let permit = Some(permit);
+        Self {
+            call: Call::Admitted { future, permit },
+            protocol,
+            wire,
+        }
+    }
+
+    pub(super) fn rejected(rejection: Rejection, protocol: P, wire: Wire) -> Self {
+        Self {
+            call: Call::Rejected(Some(rejection)),
+            protocol,
+            wire,
+        }
+    }
+}
+
+impl<F, P, Res, Err> Future for ResponseFuture<F, P>
+where
+    F: Future<Output = Result<Res, Err>>,
+    P: Protocol<Res, Err>,
+{
+    type Output = Result<P::Response<Permit>, Err>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        Poll::Ready(match this.call.project() {
+            CallProjected::Admitted { future, permit } => {
+                let running = permit.as_mut().expect("not polled after it was ready");
+                let outcome = ready!(running.in_service(|| future.poll(cx)));
+                let judgment = this.protocol.judge(*this.wire, &outcome);
+                running.answered(judgment);
+                let permit = permit.take().expect("taken once, just now");
+                this.protocol.hold(outcome, permit)
+            }
+            CallProjected::Rejected(rejection) => {
+                let rejection = rejection.take().expect("not polled after it was ready");
+                this.protocol.reject(*this.wire, rejection)
+            }
+        })
+    }
+}
+
+impl<F, P> fmt::Debug for ResponseFuture<F, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.call {
+            Call::Admitted { .. } => "admitted",
+            Call::Rejected(_) => "rejected",
+        };
+        f.debug_struct("ResponseFuture")
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use crate::common::atomic::{Acquire, AtomicU64, Relaxed, Release};
+
+/// What to do with a call, in a word that every call can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gate {
+    pub(super) rule: Rule,
+    /// Moves on with every change of state; what was admitted in one generation says nothing in
+    /// another.
+    pub(super) generation: u64,
+    /// Whether refusals are only spoken about.
+    pub(super) observes: bool,
+}
+
+/// How calls are let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// All of them, and their outcomes can open the breaker.
+    All,
+    /// All of them, and their outcomes are counted.
+    AllCounted,
+    /// All of them.
+    AllUncounted,
+    /// A share of them that grows until [`AtomicGate::until`].
+    Ramp,
+    /// The state machine knows.
+    Ask,
+    /// None until [`AtomicGate::until`], then the state machine knows.
+    NoneUntil,
+    /// None.
+    None,
+}
+
+impl Rule {
+    const ALL: [Self; 7] = [
+        Self::All,
+        Self::AllCounted,
+        Self::AllUncounted,
+        Self::Ramp,
+        Self::Ask,
+        Self::NoneUntil,
+        Self::None,
+    ];
+}
+
+impl Gate {
+    fn pack(self) -> u64 {
+        (self.generation << 4) | (u64::from(self.observes) << 3) | self.rule as u64
+    }
+
+    fn unpack(word: u64) -> Self {
+        Self {
+            rule: Rule::ALL[(word & 0b111) as usize],
+            generation: word >> 4,
+            observes: word & 0b1000 != 0,
+        }
+    }
+}
+
+/// The state machine's present gate, for calls to read without a lock.
+///
+/// `open` is stored with release after the other two and loaded with acquire before them, so that
+/// whoever sees a gate sees its times or later ones. Later ones are harmless: they make a call ask
+/// the state machine, or tell it a different time to come back. Only the holder of the machine's
+/// lock stores.
+pub(super) struct AtomicGate {
+    gate: AtomicU64,
+    until: AtomicU64,
+    ramp: AtomicU64,
+}
+
+impl AtomicGate {
+    pub(super) fn new(gate: Gate) -> Self {
+        Self {
+            gate: AtomicU64::new(gate.pack()),
+            until: AtomicU64::new(0),
+            ramp: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn store(&self, gate: Gate, until: Duration, ramp: Duration) {
+        self.until.store(nanos(until), Relaxed);
+        self.ramp.store(nanos(ramp), Relaxed);
+        self.gate.store(gate.pack(), Release);
+    }
+
+    #[inline]
+    pub(super) fn load(&self) -> Gate {
+        Gate::unpack(self.gate.load(Acquire))
+    }
+
+    pub(super) fn until(&self) -> Duration {
+        Duration::from_nanos(self.until.load(Relaxed))
+    }
+
+    /// How long the ramp is in all.
+    pub(super) fn ramp(&self) -> Duration {
+        Duration::from_nanos(self.ramp.load(Relaxed))
+    }
+}
+
+/// The share of calls that a ramp lets through when this much of it is left.
+pub(super) fn share(left: Duration, ramp: Duration) -> f64 {
+    if ramp.is_zero() {
+        return 1.0;
+    }
+    let left = left.as_secs_f64() / ramp.as_secs_f64();
+    1.0 - (1.0 - FIRST_SHARE) * left.clamp(0.0, 1.0)
+}
+
+/// Enough to keep the windows fed, little enough for a service that has just come up.
+const FIRST_SHARE: f64 = 0.1;
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

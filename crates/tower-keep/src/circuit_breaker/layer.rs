@@ -1,0 +1,144 @@
+use std::{fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use super::{
+    Breaker, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerHandle, WithFallback, core::Core,
+};
+use crate::{
+    classify::{ResponseHead, Verdict},
+    common::macros::protocol_conversions,
+    config::ConfigError,
+    observe::Observer,
+    protocol::{By, Http, Plain},
+    rejection::Rejection,
+};
+
+/// Guards services with one circuit breaker.
+///
+/// Every service it makes, and those that its clones make, share the breaker; see the
+/// [module](super).
+#[derive(Clone)]
+pub struct CircuitBreakerLayer<P = Http> {
+    core: Arc<Core>,
+    protocol: P,
+}
+
+impl CircuitBreakerLayer {
+    /// A breaker with the default configuration.
+    #[must_use]
+    pub fn new() -> Self {
+        Breaker::new().layer()
+    }
+
+    /// A breaker with this configuration.
+    ///
+    /// # Errors
+    /// If the configuration cannot work.
+    pub fn from_config(config: CircuitBreakerConfig) -> Result<Self, ConfigError> {
+        Core::new(config).map(Self::of)
+    }
+
+    pub(super) fn of(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            protocol: Http::new(),
+        }
+    }
+
+    /// Judges responses by `rules` first, and by the usual rules where it answers `None`: see
+    /// [`Http::classify`].
+    #[must_use]
+    pub fn classify<F>(self, rules: F) -> Self
+    where
+        F: Fn(&ResponseHead<'_>) -> Option<Verdict> + Send + Sync + 'static,
+    {
+        Self {
+            core: self.core,
+            protocol: self.protocol.classify(rules),
+        }
+    }
+}
+
+impl<C> CircuitBreakerLayer<Plain<C>> {
+    /// Judges outcomes by `rules`, a closure over `&Result<Response, Error>`: see
+    /// [`Plain::classify`].
+    #[must_use]
+    pub fn classify<F>(self, rules: F) -> CircuitBreakerLayer<Plain<By<F>>> {
+        CircuitBreakerLayer {
+            core: self.core,
+            protocol: self.protocol.classify(rules),
+        }
+    }
+}
+
+impl<P> CircuitBreakerLayer<P> {
+    /// Names it, for events, rejections and snapshots.
+    #[must_use]
+    pub fn named(self, name: impl AsRef<str>) -> Self {
+        self.core.emitter.rename(name);
+        self
+    }
+
+    /// Has `observer` hear what happens in it.
+    #[must_use]
+    pub fn observe(self, observer: impl Observer + 'static) -> Self {
+        self.core.emitter.observe(observer);
+        self
+    }
+
+    /// Answers by `answer` in place of turning calls away; see [`WithFallback`].
+    ///
+    /// On HTTP the closure makes an `http::Response` whose body is anything that turns into `Bytes`,
+    /// on a [plain](Self::plain) service a `Result<Response, Error>`. It comes after `plain`,
+    /// `with_protocol` and `classify`.
+    #[must_use]
+    pub fn fallback<F, R>(self, answer: F) -> CircuitBreakerLayer<WithFallback<P, F>>
+    where
+        F: Fn(&Rejection) -> R,
+    {
+        let emitter = self.core.emitter.clone();
+        CircuitBreakerLayer {
+            core: self.core,
+            protocol: WithFallback::new(self.protocol, answer, emitter),
+        }
+    }
+
+    /// To look and steer.
+    #[must_use]
+    pub fn handle(&self) -> CircuitBreakerHandle {
+        self.breaker().handle()
+    }
+
+    /// The breaker, to guard with it what is no service.
+    #[must_use]
+    pub fn breaker(&self) -> Breaker {
+        Breaker {
+            core: self.core.clone(),
+        }
+    }
+}
+
+protocol_conversions!(CircuitBreakerLayer { core });
+
+impl<S, P: Clone> Layer<S> for CircuitBreakerLayer<P> {
+    type Service = CircuitBreaker<S, P>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        CircuitBreaker::new(inner, self.core.clone(), self.protocol.clone())
+    }
+}
+
+impl Default for CircuitBreakerLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P> fmt::Debug for CircuitBreakerLayer<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitBreakerLayer")
+            .field("breaker", &self.core)
+            .finish_non_exhaustive()
+    }
+}

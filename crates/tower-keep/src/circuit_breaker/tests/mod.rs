@@ -1,0 +1,81 @@
+//! The pure parts: as tables, and against a simpler model; and what only the crate itself can do.
+
+mod cancel;
+mod model;
+mod tables;
+
+use std::time::Duration;
+
+use super::{
+    cause::Cause,
+    config::{CircuitBreakerConfig, Window},
+    gate::Rule,
+    meter::Meter,
+    mode::{Mode, State},
+    state::{Admission, Change, Machine, Moment},
+};
+use crate::common::window::Outcome;
+
+const GOOD: Outcome = Outcome {
+    bad: false,
+    slow: false,
+};
+const BAD: Outcome = Outcome {
+    bad: true,
+    slow: false,
+};
+const SLOW: Outcome = Outcome {
+    bad: false,
+    slow: true,
+};
+
+fn secs(secs: f64) -> Duration {
+    Duration::from_secs_f64(secs)
+}
+
+/// A moment at which chance makes no wait shorter.
+fn at(now: f64) -> Moment {
+    Moment {
+        now: secs(now),
+        chance: 1.0,
+    }
+}
+
+fn config() -> CircuitBreakerConfig {
+    CircuitBreakerConfig {
+        ramp: Duration::ZERO,
+        ..CircuitBreakerConfig::default()
+    }
+}
+
+fn generation(machine: &Machine) -> u64 {
+    machine.gate().generation
+}
+
+fn trip(machine: &mut Machine, retry_after: Option<f64>, moment: Moment) {
+    let generation = generation(machine);
+    machine.trip(generation, Cause::InARow(10), retry_after.map(secs), moment);
+}
+
+fn probe(machine: &mut Machine, moment: Moment) -> u32 {
+    match machine.admit(moment) {
+        Admission::Probe { id, .. } => id,
+        other => panic!("no probe but {other:?} at {moment:?}"),
+    }
+}
+
+fn end_probe(machine: &mut Machine, id: u32, outcome: Outcome, moment: Moment) {
+    let generation = generation(machine);
+    machine.probe_ended(generation, id, Some(outcome), None, moment);
+}
+
+fn half_open(config: CircuitBreakerConfig) -> (Machine, u32) {
+    let mut machine = Machine::new(config);
+    trip(&mut machine, None, at(0.0));
+    let id = probe(&mut machine, at(5.0));
+    (machine, id)
+}
+
+fn brief(change: Change) -> String {
+    format!("{} -> {}: {}", change.from, change.to, change.cause)
+}

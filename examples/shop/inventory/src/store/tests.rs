@@ -1,0 +1,160 @@
+//! The same suite on both databases.
+
+use axum::response::IntoResponse;
+use shop_kit::{
+    idempotency::{IdempotencyKey, Keyed},
+    ids::{OrderId, ReservationId},
+    money::{Currency, Money},
+    testing::{TestDb, on_postgres},
+};
+
+use super::*;
+use crate::domain::{Line, Product, Reserve, status};
+
+#[tokio::test]
+async fn the_store_keeps_its_promises_on_sqlite() {
+    let test = TestDb::sqlite(SCHEMA).await;
+    suite(&Store::new(test.db.clone())).await;
+}
+
+#[tokio::test]
+async fn the_store_keeps_its_promises_on_postgres() {
+    on_postgres(SCHEMA, |db| async move { suite(&Store::new(db)).await }).await;
+}
+
+async fn suite(store: &Store) {
+    let product = |sku: &str, on_hand| Product {
+        sku: sku.into(),
+        name: sku.into(),
+        price: Money::new(250, Currency::EUR),
+        on_hand,
+    };
+    store
+        .seed(&[product("tea", 10), product("mug", 5)])
+        .await
+        .unwrap();
+    // A restart seeds again and changes nothing.
+    store.seed(&[product("tea", 10)]).await.unwrap();
+
+    stock_is_set_aside_once_and_put_back_once(store).await;
+    all_lines_or_none(store).await;
+    a_release_that_comes_first_keeps_the_reservation_out(store).await;
+    racing_reservations_never_oversell(store).await;
+    for product in store.products().await.unwrap() {
+        assert_eq!(
+            product.on_hand + product.reserved,
+            product.seeded,
+            "{product:?}"
+        );
+    }
+}
+
+fn reserve(lines: &[(&str, i64)]) -> Reserve {
+    let lines = lines.iter().map(|&(product, quantity)| Line {
+        product: product.into(),
+        quantity,
+    });
+    Reserve {
+        id: ReservationId::generate(),
+        order: OrderId::generate(),
+        lines: lines.collect(),
+    }
+}
+
+async fn send(store: &Store, reserve: &Reserve) -> u16 {
+    let key = IdempotencyKey::new(&reserve.order.to_string()).unwrap();
+    let keyed = Keyed::new("POST /reservations", key, reserve);
+    store
+        .reserve(&keyed, reserve)
+        .await
+        .into_response()
+        .status()
+        .as_u16()
+}
+
+async fn stock(store: &Store, sku: &str) -> (i64, i64) {
+    let products = store.products().await.unwrap();
+    let product = products.iter().find(|product| product.sku == sku).unwrap();
+    (product.on_hand, product.reserved)
+}
+
+async fn stock_is_set_aside_once_and_put_back_once(store: &Store) {
+    let request = reserve(&[("tea", 2), ("mug", 1)]);
+    for _ in 0..3 {
+        assert_eq!(send(store, &request).await, 201);
+    }
+    assert_eq!(
+        (stock(store, "tea").await, stock(store, "mug").await),
+        ((8, 2), (4, 1))
+    );
+    let held = store.of_order(request.order).await.unwrap().unwrap();
+    assert_eq!(
+        (held.status, held.total.unwrap().minor),
+        (status::HELD, 750)
+    );
+    for _ in 0..2 {
+        assert_eq!(
+            store.release(request.id).await.unwrap().status,
+            status::RELEASED
+        );
+    }
+    assert_eq!(
+        (stock(store, "tea").await, stock(store, "mug").await),
+        ((10, 0), (5, 0))
+    );
+}
+
+async fn all_lines_or_none(store: &Store) {
+    let request = reserve(&[("tea", 1), ("mug", 6)]);
+    assert_eq!(send(store, &request).await, 409);
+    assert_eq!(stock(store, "tea").await, (10, 0));
+    assert_eq!(send(store, &reserve(&[("tee", 1)])).await, 404);
+    let enough = reserve(&[("mug", 5)]);
+    assert_eq!(send(store, &enough).await, 201);
+    let late = reserve(&[("mug", 1)]);
+    assert_eq!(send(store, &late).await, 409);
+    store.release(enough.id).await.unwrap();
+    assert_eq!(
+        send(store, &late).await,
+        409,
+        "a late duplicate must not succeed"
+    );
+    assert_eq!(
+        store.release(late.id).await.unwrap().status,
+        status::REFUSED
+    );
+    assert_eq!(stock(store, "mug").await, (5, 0));
+}
+
+async fn a_release_that_comes_first_keeps_the_reservation_out(store: &Store) {
+    let request = reserve(&[("tea", 1)]);
+    assert_eq!(
+        store.release(request.id).await.unwrap().status,
+        status::RELEASED
+    );
+    assert_eq!(send(store, &request).await, 409);
+    assert_eq!(stock(store, "tea").await, (10, 0));
+}
+
+async fn racing_reservations_never_oversell(store: &Store) {
+    let racers: Vec<_> = (0..8)
+        .map(|at| {
+            let store = store.clone();
+            // Both directions: sorted locking keeps them from waiting for each other.
+            let lines = if at % 2 == 0 {
+                [("tea", 3), ("mug", 1)]
+            } else {
+                [("mug", 1), ("tea", 3)]
+            };
+            tokio::spawn(async move { send(&store, &reserve(&lines)).await })
+        })
+        .collect();
+    let mut held = 0;
+    for racer in racers {
+        held += i64::from(racer.await.unwrap() == 201);
+    }
+    assert_eq!(
+        (held, stock(store, "tea").await, stock(store, "mug").await),
+        (3, (1, 9), (2, 3))
+    );
+}

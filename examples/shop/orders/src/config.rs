@@ -1,0 +1,48 @@
+use std::{net::SocketAddr, time::Duration};
+
+use clap::Parser;
+use http::Uri;
+
+/// Takes orders: reserves stock, charges customers, finishes what was left pending.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "orders", version)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, env = "ORDERS_LISTEN", default_value = "127.0.0.1:8101")]
+    pub listen: SocketAddr,
+
+    /// Database: sqlite:path or postgres://user@host/name.
+    #[arg(
+        long,
+        env = "ORDERS_DB",
+        default_value = "sqlite:orders.db",
+        hide_env_values = true
+    )]
+    pub database: String,
+
+    /// Where the payment service is.
+    #[arg(long, env = "ORDERS_PAYMENTS", default_value = "http://127.0.0.1:8102")]
+    pub payments: Uri,
+
+    /// Where the inventory service is.
+    #[arg(
+        long,
+        env = "ORDERS_INVENTORY",
+        default_value = "http://127.0.0.1:8103"
+    )]
+    pub inventory: Uri,
+
+    /// Longest wait for one answer of a peer, in milliseconds.
+    #[arg(long, env = "ORDERS_PEER_TIMEOUT_MS", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub peer_timeout_ms: u64,
+
+    /// Log filter, such as info or warn,orders=debug.
+    #[arg(long, env = "ORDERS_LOG", default_value = "info")]
+    pub log: String,
+}
+
+impl Config {
+    pub(crate) fn peer_timeout(&self) -> Duration {
+        Duration::from_millis(self.peer_timeout_ms)
+    }
+}

@@ -1,0 +1,107 @@
+//! The two services that an order needs, in the words of this one.
+
+use serde::{Deserialize, Serialize};
+use shop_kit::{
+    client::{CallError, ServiceClient},
+    ids::{OrderId, PaymentId, ReservationId},
+    money::Money,
+    notices::Notices,
+    stack::Dependency,
+};
+
+use crate::{
+    config::Config,
+    domain::{Line, Order},
+};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Peers {
+    inventory: ServiceClient,
+    payments: ServiceClient,
+}
+
+impl Peers {
+    pub(crate) fn new(config: &Config, notices: &Notices) -> Self {
+        let dependency = |name| Dependency {
+            name,
+            timeout: config.peer_timeout(),
+            notices: notices.clone(),
+        };
+        Self {
+            inventory: ServiceClient::new(config.inventory.clone(), &dependency("inventory")),
+            payments: ServiceClient::new(config.payments.clone(), &dependency("payments")),
+        }
+    }
+
+    /// Sets the stock aside; answers the price of everything.
+    pub(crate) async fn reserve(&self, order: &Order) -> Result<Money, CallError> {
+        let request = Reserve {
+            id: order.reservation,
+            order: order.id,
+            lines: &order.lines,
+        };
+        let reservation: Reservation = self
+            .inventory
+            .post("/reservations", &order.id.to_string(), &request)
+            .await?;
+        Ok(reservation.total)
+    }
+
+    /// Puts the stock back; safe before, during and after [`Peers::reserve`].
+    pub(crate) async fn release(&self, order: &Order) -> Result<(), CallError> {
+        let _: Ignored = self
+            .inventory
+            .delete(&format!("/reservations/{}", order.reservation))
+            .await?;
+        Ok(())
+    }
+
+    /// Takes the money.
+    pub(crate) async fn charge(&self, order: &Order, amount: Money) -> Result<(), CallError> {
+        let request = Charge {
+            id: order.payment,
+            order: order.id,
+            account: &order.customer,
+            amount,
+        };
+        let _: Ignored = self
+            .payments
+            .post("/payments", &order.id.to_string(), &request)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives the money back; safe before, during and after [`Peers::charge`].
+    pub(crate) async fn refund(&self, order: &Order) -> Result<(), CallError> {
+        let path = format!("/payments/{}/refund", order.payment);
+        let _: Ignored = self
+            .payments
+            .post(&path, &order.id.to_string(), &())
+            .await?;
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Reserve<'a> {
+    id: ReservationId,
+    order: OrderId,
+    lines: &'a [Line],
+}
+
+#[derive(Deserialize)]
+struct Reservation {
+    total: Money,
+}
+
+#[derive(Serialize)]
+struct Charge<'a> {
+    id: PaymentId,
+    order: OrderId,
+    account: &'a str,
+    amount: Money,
+}
+
+/// An answer of which only the success matters.
+#[derive(Deserialize)]
+struct Ignored {}

@@ -1,0 +1,9 @@
+//! The order service from outside, with real payments and inventory on real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where its shop breaks")]
+
+mod cancel;
+mod idempotency;
+mod outage;
+mod refusals;
+mod shop;

@@ -1,0 +1,72 @@
+//! Command lines that fail with one clear line.
+
+use std::{fmt::Display, process::ExitCode};
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+/// Parses the command line. Help and version go to stdout; a mistake becomes one line on stderr.
+///
+/// # Errors
+/// The exit code to end with: success after help, 2 after a mistake.
+pub fn parse<T: Parser>() -> Result<T, ExitCode> {
+    T::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            print!("{error}");
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("{} (try --help)", one_line(&error.to_string()));
+        ExitCode::from(2)
+    })
+}
+
+/// Starts the log: lines on stderr, filtered by `level`, a `tracing` filter such as `info` or
+/// `warn,orders=debug`.
+///
+/// # Errors
+/// Says what is wrong with the filter.
+pub fn start_log(level: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(level).map_err(|error| {
+        format!("--log: `{level}` is not a filter: {error}; use `info` or `warn,orders=debug`")
+    })?;
+    // A second start in one process (tests) keeps the first.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+    Ok(())
+}
+
+/// The exit code of a program; a failure is told in one line on stderr.
+pub fn exit<E: Display>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The first paragraph of a message, on one line.
+fn one_line(message: &str) -> String {
+    message
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_message_is_cut_to_its_first_paragraph_on_one_line() {
+        assert_eq!(
+            one_line("error: no such\n  option\n\nUsage: shop"),
+            "error: no such option"
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! The customers: they order, click twice, change their minds, and tell what they saw.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{task::JoinSet, time::sleep_until};
+
+use crate::{load::Intent, screen::Screen, web::Web};
+
+/// What customers saw.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) confirmed: usize,
+    pub(crate) pending: usize,
+    pub(crate) refused: usize,
+    /// Repeats that got the same answer again.
+    pub(crate) same_again: usize,
+    pub(crate) cancellations: usize,
+    /// Errors and answers that should not be.
+    pub(crate) failed: Vec<String>,
+    /// Kinds of events that were told already: only the first of each is.
+    told: BTreeSet<String>,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            confirmed,
+            pending,
+            refused,
+            ..
+        } = self;
+        write!(
+            f,
+            "{confirmed} confirmed, {pending} accepted as pending, {refused} refused"
+        )?;
+        if self.failed.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ", {} failed", self.failed.len())
+        }
+    }
+}
+
+/// All customers together. Clones share what they saw.
+#[derive(Debug, Clone)]
+pub(crate) struct Customers {
+    web: Web,
+    screen: Screen,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Customers {
+    pub(crate) fn new(web: Web, screen: Screen) -> Self {
+        Self {
+            web,
+            screen,
+            seen: Arc::default(),
+        }
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Sends everything at its time, however slow the answers are, and waits for all answers.
+    pub(crate) async fn act(&self, plan: Vec<Intent>) {
+        let start = tokio::time::Instant::now();
+        let mut acting = JoinSet::new();
+        for intent in plan {
+            sleep_until(start + intent.at).await;
+            let customers = self.clone();
+            acting.spawn(async move { customers.order(intent).await });
+        }
+        acting.join_all().await;
+    }
+
+    async fn order(&self, intent: Intent) {
+        let key = uuid::Uuid::now_v7().to_string();
+        let reply = match self.web.post("/orders", &key, &intent.order).await {
+            Ok(reply) => reply,
+            Err(error) => return self.failed(format!("{}: {error}", intent.customer)),
+        };
+        let id = reply.body["id"].as_str().unwrap_or_default().to_owned();
+        let detail = reply.body["detail"].as_str().unwrap_or_default();
+        match reply.status.as_u16() {
+            201 => self.note(
+                |seen| seen.confirmed += 1,
+                "201",
+                || {
+                    format!(
+                        "{} ordered: 201, confirmed, {} paid",
+                        intent.customer,
+                        money(&reply.body["total"])
+                    )
+                },
+            ),
+            202 => self.note(
+                |seen| seen.pending += 1,
+                "202",
+                || {
+                    format!(
+                        "{} ordered: 202, accepted; the payment will be taken later",
+                        intent.customer
+                    )
+                },
+            ),
+            402 | 409 => {
+                let words = detail.trim_start_matches(|c: char| c.is_ascii_digit());
+                let kind = words
+                    .split(|c: char| c.is_ascii_digit())
+                    .next()
+                    .unwrap_or_default();
+                self.note(
+                    |seen| seen.refused += 1,
+                    kind,
+                    || {
+                        format!(
+                            "{} ordered: {}, refused: {detail}",
+                            intent.customer,
+                            reply.status.as_u16()
+                        )
+                    },
+                );
+            }
+            status => self.failed(format!("{}: status {status}: {detail}", intent.customer)),
+        }
+        self.screen.answered(&self.seen());
+        if intent.repeats {
+            match self.web.post("/orders", &key, &intent.order).await {
+                Ok(again)
+                    if again.replayed
+                        && again.status == reply.status
+                        && again.body == reply.body =>
+                {
+                    self.note(
+                        |seen| seen.same_again += 1,
+                        "again",
+                        || {
+                            format!(
+                                "{} clicked twice: the same answer, the same order",
+                                intent.customer
+                            )
+                        },
+                    );
+                }
+                other => self.failed(format!("{}: a repeat got {other:?}", intent.customer)),
+            }
+        }
+        if let Some(delay) = intent.cancels_after
+            && matches!(reply.status.as_u16(), 201 | 202)
+        {
+            tokio::time::sleep(delay).await;
+            self.cancel(&id, intent.customer).await;
+        }
+    }
+
+    async fn cancel(&self, id: &str, customer: &str) {
+        match self
+            .web
+            .post(&format!("/orders/{id}/cancel"), id, &json!({}))
+            .await
+        {
+            Ok(reply) if reply.status.is_success() => {
+                let status = reply.status.as_u16();
+                self.note(
+                    |seen| seen.cancellations += 1,
+                    &format!("cancel {status}"),
+                    || {
+                        let when = if status == 200 {
+                            "money and stock are back"
+                        } else {
+                            "the money comes back later"
+                        };
+                        format!("{customer} cancelled: {status}, {when}")
+                    },
+                );
+            }
+            // It was pending and has been refused in the meantime.
+            Ok(reply) if reply.status.as_u16() == 409 => {}
+            other => self.failed(format!("{customer}: a cancellation got {other:?}")),
+        }
+    }
+
+    fn note(&self, count: impl FnOnce(&mut Seen), kind: &str, line: impl FnOnce() -> String) {
+        let first = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            count(&mut seen);
+            seen.told.insert(kind.to_owned())
+        };
+        if first {
+            self.screen.line(format!("  customer {}", line()));
+        }
+    }
+
+    fn failed(&self, line: String) {
+        self.screen.line(format!("  customer FAILED {line}"));
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .failed
+            .push(line);
+    }
+}
+
+/// How often the plain screen tells the counts.
+const TELL_EVERY: Duration = Duration::from_secs(3);
+
+/// Tells how things stand, for a screen without a bar; never ends.
+pub(crate) async fn tell_counts(customers: &Customers) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(TELL_EVERY).await;
+        customers.screen.instead_of_bar(&customers.seen());
+    }
+}
+
+fn money(value: &Value) -> String {
+    let minor = value["minor"].as_i64().unwrap_or_default();
+    format!(
+        "{}.{:02} {}",
+        minor / 100,
+        minor % 100,
+        value["currency"].as_str().unwrap_or_default()
+    )
+}
