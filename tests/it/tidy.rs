@@ -178,7 +178,7 @@ fn each_outside_thing_has_one_home() {
         (&["Instant::now"], &["common/clock.rs"]),
         (&["SystemTime"], &["classify/hints.rs", "health/"]),
         (&["metrics::"], &["observe/"]),
-        (&["tracing::"], &["observe/", "correlation_id/"]),
+        (&["tracing::"], &["observe/"]),
         (
             &["thread::sleep", "BoxFuture", "todo!", "unimplemented!"],
             &[],
@@ -197,8 +197,8 @@ fn features_are_asked_about_in_few_places() {
         "/observe/",
         "/classify/",
         "/common/",
+        "/context/",
         "/health/",
-        "/correlation_id/",
     ];
     let found = said_outside(&["cfg(feature", "cfg(any(feature"], &allowed, &sources());
     assert_none(&found, "a layer's code does not depend on features");

@@ -18,14 +18,15 @@ mod emitter;
 mod event;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod span;
 mod subscription;
 #[cfg(feature = "tracing")]
 mod tracing;
 mod vitals;
 
-pub(crate) use self::emitter::Emitter;
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
+pub(crate) use self::{emitter::Emitter, span::Span};
 pub use self::{
     emitter::{Observer, install},
     event::{Event, EventKind},

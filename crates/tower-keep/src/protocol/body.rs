@@ -31,8 +31,9 @@ where
 enum Kind<B, G> {
     /// The answer of the service.
     Inner {
+        /// Gone only while it is being dropped, which happens in the guard's surroundings.
         #[pin]
-        inner: B,
+        inner: Option<B>,
         #[pin]
         guard: Option<G>,
     },
@@ -46,7 +47,7 @@ impl<B: HttpBody, G: Guard> Body<B, G> {
     pub(super) fn held(inner: B, guard: G) -> Self {
         Self {
             kind: Kind::Inner {
-                inner,
+                inner: Some(inner),
                 guard: Some(guard),
             },
         }
@@ -54,10 +55,14 @@ impl<B: HttpBody, G: Guard> Body<B, G> {
 
     pub(super) fn free(inner: B) -> Self {
         Self {
-            kind: Kind::Inner { inner, guard: None },
+            kind: Kind::Inner {
+                inner: Some(inner),
+                guard: None,
+            },
         }
     }
 
+    /// An answer that a layer gives by itself.
     pub(crate) fn full(bytes: Bytes) -> Self {
         Self {
             kind: Kind::Full((!bytes.is_empty()).then_some(bytes)),
@@ -85,6 +90,9 @@ where
             }
             KindProjected::Cut => return Poll::Ready(None),
             KindProjected::Inner { inner, mut guard } => {
+                let Some(inner) = inner.as_pin_mut() else {
+                    return Poll::Ready(None);
+                };
                 let polled = match guard.as_mut().as_pin_mut() {
                     Some(guard) => guard.surround(|| inner.poll_frame(cx)),
                     None => inner.poll_frame(cx),
@@ -121,7 +129,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Inner { inner, .. } => inner.is_end_stream(),
+            Kind::Inner { inner, .. } => inner.as_ref().is_none_or(B::is_end_stream),
             Kind::Full(bytes) => bytes.is_none(),
             Kind::Cut => true,
         }
@@ -129,7 +137,9 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner { inner, .. } => inner.size_hint(),
+            Kind::Inner { inner, .. } => {
+                inner.as_ref().map_or_else(SizeHint::default, B::size_hint)
+            }
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Kind::Cut => SizeHint::with_exact(0),
         }
@@ -139,11 +149,14 @@ where
 #[pinned_drop]
 impl<B: HttpBody, G: Guard> PinnedDrop for Body<B, G> {
     fn drop(self: Pin<&mut Self>) {
-        if let KindProjected::Inner { inner, guard } = self.project().kind.project()
-            && let Some(guard) = guard.as_pin_mut()
-            && is_complete(&*inner)
+        if let KindProjected::Inner { mut inner, guard } = self.project().kind.project()
+            && let Some(mut guard) = guard.as_pin_mut()
         {
-            guard.end(End::COMPLETE);
+            if inner.as_ref().get_ref().as_ref().is_some_and(is_complete) {
+                guard.as_mut().end(End::COMPLETE);
+            }
+            // Where the guards of layers inside speak, so that what they say has the right id.
+            guard.surround(|| inner.set(None));
         }
     }
 }

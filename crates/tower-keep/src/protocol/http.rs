@@ -29,7 +29,8 @@ impl Http {
 
     /// Judges responses by `rules` first, and by the usual rules where it answers `None`.
     ///
-    /// A verdict other than success is final; after a success the body still counts.
+    /// A verdict other than success is final; after a success the body still counts. The rules are
+    /// not asked about refusals of ours, which are neither failures nor to be retried.
     #[must_use]
     pub fn classify<F>(self, rules: F) -> Self
     where
@@ -59,7 +60,11 @@ where
         match outcome {
             Ok(response) => {
                 let head = ResponseHead::of(response);
-                match self.rules.as_ref().and_then(|rules| rules(&head)) {
+                let rules = self
+                    .rules
+                    .as_ref()
+                    .filter(|_| Rejection::of(response).is_none());
+                match rules.and_then(|rules| rules(&head)) {
                     Some(verdict) => Judgment::from_head(verdict, wire),
                     None => classify::head(wire, &head),
                 }

@@ -105,6 +105,7 @@ where
         })
     }
 
+    #[inline]
     fn hold<G: Guard>(&self, outcome: Result<T, E>, guard: G) -> Result<T, E> {
         let end = if outcome.is_ok() {
             End::COMPLETE

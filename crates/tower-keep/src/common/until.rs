@@ -1,0 +1,204 @@
+//! How long the present call may take, handed from layer to layer without being asked for the time.
+
+use std::{cell::Cell, sync::LazyLock, time::Duration};
+
+use super::clock::{self, Instant};
+
+/// How long something may take, as one word, so that the earlier of two is mostly one comparison.
+///
+/// It is *open* while nobody has needed to know what time it is: so long, counted from the moment
+/// somebody does. It is *fixed* from then on. A call that is answered at once never reads the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Until(u64);
+
+impl Until {
+    /// No end. It is later than everything else.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    /// Set in what is open, the nanoseconds of its length below; what is fixed is smaller.
+    const OPEN: u64 = 1 << 63;
+
+    /// The word for [`EPOCH`]: in the middle, so that moments before it have one too.
+    const AT_EPOCH: u64 = Self::OPEN / 2;
+
+    /// This long, from whenever it is asked; a year at the most.
+    #[cfg(any(feature = "timeout", test))]
+    pub(crate) fn open(time: Duration) -> Self {
+        Self(Self::OPEN | nanos(time.min(YEAR)))
+    }
+
+    /// This moment.
+    pub(crate) fn fixed(moment: Instant) -> Self {
+        let word = match moment.checked_duration_since(*EPOCH) {
+            Some(after) => Self::AT_EPOCH.saturating_add(nanos(after)),
+            None => Self::AT_EPOCH.saturating_sub(nanos(EPOCH.duration_since(moment))),
+        };
+        Self(word.min(Self::OPEN - 1))
+    }
+
+    /// The word, to be kept in an atomic.
+    #[cfg(feature = "timeout")]
+    #[inline]
+    pub(crate) const fn to_word(self) -> u64 {
+        self.0
+    }
+
+    /// What [`to_word`](Self::to_word) gave.
+    #[cfg(feature = "timeout")]
+    #[inline]
+    pub(crate) const fn from_word(word: u64) -> Self {
+        Self(word)
+    }
+
+    #[inline]
+    pub(crate) const fn is_fixed(self) -> bool {
+        self.0 < Self::OPEN
+    }
+
+    /// The same, fixed if it was open: it counts from `now`.
+    #[inline]
+    pub(crate) fn fix(self, now: impl FnOnce() -> Instant) -> Self {
+        if self.is_fixed() || self == Self::NEVER {
+            return self;
+        }
+        Self::fixed(now() + Duration::from_nanos(self.0 & !Self::OPEN))
+    }
+
+    /// The earlier of the two; what is open counts from now if it must be compared with a moment.
+    #[inline]
+    pub(crate) fn earlier(self, other: Self) -> Self {
+        // The usual case, in one comparison: there is nothing outside.
+        if other == Self::NEVER {
+            return self;
+        }
+        self.earlier_of(other)
+    }
+
+    #[cold]
+    fn earlier_of(self, other: Self) -> Self {
+        let (low, high) = (self.0.min(other.0), self.0.max(other.0));
+        // Two moments, or two lengths, compare as they are; and nothing is later than never.
+        if low >= Self::OPEN || high < Self::OPEN || high == u64::MAX {
+            return Self(low);
+        }
+        Self(low.min(Self(high).fix(clock::now).0))
+    }
+
+    /// The moment, if it is fixed.
+    pub(crate) fn moment(self) -> Option<Instant> {
+        if !self.is_fixed() {
+            return None;
+        }
+        let moment = match self.0.checked_sub(Self::AT_EPOCH) {
+            Some(after) => *EPOCH + Duration::from_nanos(after),
+            None => *EPOCH - Duration::from_nanos(Self::AT_EPOCH - self.0),
+        };
+        Some(moment)
+    }
+}
+
+/// Any moment serves: moments are kept as the distance from this one.
+static EPOCH: LazyLock<Instant> = LazyLock::new(clock::now);
+
+/// Longer than any wait that makes sense, short enough for every timer.
+pub(crate) const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+thread_local! {
+    /// The present call's, while it is being polled. A plain cell is enough, and cheaper than a
+    /// task-local: whoever sets it puts the old value back before the poll returns.
+    static CURRENT: Cell<Until> = const { Cell::new(Until::NEVER) };
+}
+
+/// How long the work that runs now may take.
+#[cfg(any(feature = "timeout", test))]
+#[inline]
+pub(crate) fn current() -> Until {
+    CURRENT.get()
+}
+
+/// The same as a moment; whoever asks makes it one, for the call that it belongs to as well.
+pub(crate) fn current_moment() -> Option<Instant> {
+    let until = CURRENT.get().fix(clock::now);
+    CURRENT.set(until);
+    until.moment()
+}
+
+/// Runs `work`, which may take until `until`, or until the end outside if that is earlier.
+///
+/// Afterwards `until` is what `work` went by: the earlier of the two, and fixed if anybody asked.
+#[inline]
+pub(crate) fn within<R>(until: &mut Until, work: impl FnOnce() -> R) -> R {
+    struct Restore<'a> {
+        until: &'a mut Until,
+        outer: Until,
+    }
+    // In a drop, so that a panic in `work` does not leave its deadline on the thread.
+    impl Drop for Restore<'_> {
+        #[inline]
+        fn drop(&mut self) {
+            *self.until = CURRENT.replace(self.outer);
+        }
+    }
+    let outer = CURRENT.get();
+    CURRENT.set(until.earlier(outer));
+    let _restore = Restore { until, outer };
+    work()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn moments_survive_the_word_on_both_sides_of_the_epoch() {
+        for moment in [clock::now(), *EPOCH, *EPOCH + YEAR, *EPOCH - SECOND] {
+            assert_eq!(Until::fixed(moment).moment(), Some(moment));
+        }
+        assert_eq!(Until::NEVER.moment(), None);
+        assert_eq!(Until::open(SECOND).moment(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_earlier_of_two_is_found_whatever_they_are() {
+        let [short, long] = [SECOND, 5 * SECOND].map(Until::open);
+        let [soon, late] = [SECOND, 5 * SECOND].map(|time| Until::fixed(clock::now() + time));
+        let table = [
+            (short, long, short),
+            (soon, late, soon),
+            (soon, long, soon),
+            (short, late, soon),
+            (short, Until::NEVER, short),
+            (soon, Until::NEVER, soon),
+            (Until::NEVER, Until::NEVER, Until::NEVER),
+        ];
+        for (one, other, earlier) in table {
+            assert_eq!(one.earlier(other), earlier, "{one:?}, {other:?}");
+            assert_eq!(other.earlier(one), earlier, "{other:?}, {one:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_stays_open_until_somebody_asks() {
+        let mut until = Until::open(SECOND);
+        within(&mut until, || ());
+        assert_eq!(until, Until::open(SECOND));
+        let asked = within(&mut until, current_moment);
+        assert_eq!(asked, Some(clock::now() + SECOND));
+        assert_eq!(until.moment(), asked);
+        assert_eq!(current(), Until::NEVER);
+    }
+
+    #[test]
+    fn a_panic_leaves_nothing_behind() {
+        let mut until = Until::open(SECOND);
+        let work = std::panic::AssertUnwindSafe(|| within(&mut until, || panic!("in a handler")));
+        assert!(std::panic::catch_unwind(work).is_err());
+        assert_eq!(current(), Until::NEVER);
+    }
+}

@@ -1,0 +1,162 @@
+//! Which request the running task works on.
+
+use std::{cell::RefCell, fmt, mem, sync::Arc};
+
+use http::HeaderValue;
+
+use super::{CorrelationId, Scope, TraceParent, correlation::new_uuid};
+use crate::observe::Span;
+
+/// What identifies a request: its correlation id, its place in a trace and its `tracing` span.
+///
+/// The [correlation id layer](crate::correlation_id) makes one for each request and leaves it in the
+/// request's extensions and around its handler. Where work does not come in over HTTP, make one:
+///
+/// ```
+/// use tower_keep::context::{self, Context, CorrelationId};
+///
+/// # async fn ship() {}
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A message from a queue brings the id of the request that sent it.
+/// let id = CorrelationId::parse("order-17")?;
+/// Context::new(id.clone())
+///     .scope(async {
+///         // Calls, events and log lines in here carry the id.
+///         assert_eq!(context::correlation_id(), Some(id));
+///         ship().await;
+///     })
+///     .await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// With the feature `tracing` it opens a span `request` of target `tower_keep` and level `INFO`, with
+/// the fields `correlation_id` and `trace_id`; whatever is logged in its scope is logged in that span.
+///
+/// Cheap to clone. A request's span closes when the last clone is gone.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    id: CorrelationId,
+    trace: Option<TraceParent>,
+    trace_state: Option<HeaderValue>,
+    span: Span,
+}
+
+impl Context {
+    /// Work with this id, and in no trace.
+    #[must_use]
+    pub fn new(id: CorrelationId) -> Self {
+        Self::build(id, None, None)
+    }
+
+    /// Work with this id, as a part of this trace.
+    #[must_use]
+    pub fn traced(id: CorrelationId, trace: TraceParent) -> Self {
+        Self::build(id, Some(trace), None)
+    }
+
+    /// Work that nobody asked for, such as a timer's: a new id, and a new trace of the same id.
+    #[must_use]
+    pub fn fresh() -> Self {
+        let uuid = new_uuid();
+        Self::traced(CorrelationId::from_uuid(uuid), TraceParent::from_uuid(uuid))
+    }
+
+    /// `trace_state` is what vendors of tracing systems pass along with `trace`; it is sent on as it
+    /// came.
+    pub(crate) fn build(
+        id: CorrelationId,
+        trace: Option<TraceParent>,
+        trace_state: Option<HeaderValue>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            span: Span::open(&id, trace),
+            id,
+            trace,
+            trace_state,
+        }))
+    }
+
+    /// The context that the running task works in, if there is one.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        // A thread that is being torn down works on no request.
+        CURRENT
+            .try_with(|current| current.borrow().clone())
+            .ok()
+            .flatten()
+    }
+
+    /// The correlation id.
+    #[must_use]
+    pub fn correlation_id(&self) -> &CorrelationId {
+        &self.0.id
+    }
+
+    /// The place in a trace, unless there is none.
+    #[must_use]
+    pub fn trace_parent(&self) -> Option<TraceParent> {
+        self.0.trace
+    }
+
+    /// The `tracestate` that came with [`trace_parent`](Self::trace_parent).
+    #[must_use]
+    pub fn trace_state(&self) -> Option<&HeaderValue> {
+        self.0.trace_state.as_ref()
+    }
+
+    /// Runs `future` in this context, and drops it there.
+    pub fn scope<F>(self, future: F) -> Scope<F> {
+        Scope::new(Some(self), future)
+    }
+
+    /// Runs `work` in this context.
+    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        enter(&mut Some(self), work)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("correlation_id", &self.0.id)
+            .field("trace_parent", &self.0.trace)
+            .finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` in the context in `slot`, or in none if there is none.
+///
+/// The context moves into the thread's place and back, so nothing is counted or allocated; whatever
+/// was in the place waits in the slot. A panic of `work` restores both.
+pub(crate) fn enter<R>(slot: &mut Option<Context>, work: impl FnOnce() -> R) -> R {
+    struct Restore<'a>(&'a mut Option<Context>);
+
+    impl Drop for Restore<'_> {
+        fn drop(&mut self) {
+            swap(self.0);
+            if let Some(context) = &self.0 {
+                context.0.span.exit();
+            }
+        }
+    }
+
+    if let Some(context) = slot {
+        context.0.span.enter();
+    }
+    swap(slot);
+    let _restore = Restore(slot);
+    work()
+}
+
+fn swap(slot: &mut Option<Context>) {
+    // A thread that is being torn down has no place any more, and nobody who looks.
+    let _ = CURRENT.try_with(|current| mem::swap(&mut *current.borrow_mut(), slot));
+}

@@ -1,0 +1,94 @@
+use std::task;
+
+use http::{HeaderName, Request};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{CorrelationIdConfig, outbound::stamp};
+use crate::{common::macros::inner_accessors, config::ConfigError, context::Context};
+
+/// Puts the id and the trace of the present request on every call of a client; see the
+/// [module](super).
+///
+/// They come from a [`Context`] in the call's extensions, else from the one that the task works in.
+/// Where there is neither, the call gets a new id and a new trace of its own; have a job run in the
+/// [scope](Context::scope) of a [fresh](Context::fresh) context if its calls are to share one.
+///
+/// A header that is on the call already is left alone.
+///
+/// Each call, and each attempt if it stands inside retry, is a new child span. Response and future are
+/// the client's own.
+#[derive(Clone, Debug)]
+pub struct PropagateLayer {
+    header: HeaderName,
+    trace: bool,
+}
+
+impl PropagateLayer {
+    /// Sends `x-correlation-id`, `traceparent` and `tracestate`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_config(&CorrelationIdConfig::default()).expect("the defaults are valid")
+    }
+
+    /// Sends what a server with this configuration reads: its `header`, and the trace if `trace` is
+    /// on. The other fields mean nothing here.
+    ///
+    /// # Errors
+    /// If `header` is not the name of a header.
+    pub fn from_config(config: &CorrelationIdConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            header: config.header()?,
+            trace: config.trace,
+        })
+    }
+}
+
+impl Default for PropagateLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for PropagateLayer {
+    type Service = Propagate<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Propagate {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// A client whose calls carry the id of the request they are made for. Made by [`PropagateLayer`].
+#[derive(Clone, Debug)]
+pub struct Propagate<S> {
+    inner: S,
+    layer: PropagateLayer,
+}
+
+impl<S> Propagate<S> {
+    inner_accessors!();
+}
+
+impl<S, B> Service<Request<B>> for Propagate<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> task::Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let explicit = request.extensions().get::<Context>().cloned();
+        let context = explicit.or_else(Context::current);
+        let PropagateLayer { header, trace } = &self.layer;
+        stamp(request.headers_mut(), context.as_ref(), header, *trace);
+        self.inner.call(request)
+    }
+}

@@ -1,0 +1,131 @@
+use std::{
+    cell::LazyCell,
+    fmt, iter,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task,
+};
+
+use http::{HeaderName, Request, Response};
+use http_body::Body as HttpBody;
+use tower_service::Service;
+
+use super::{
+    InContext, ResponseFuture,
+    inbound::{self, Brought},
+    layer::Generator,
+    settings::Settings,
+};
+use crate::{
+    common::macros::inner_accessors,
+    context::{Context, CorrelationId, Scope, TraceParent, enter, new_uuid},
+    protocol::{Body, Http, Inspect},
+};
+
+/// A service each of whose requests has an id. Made by
+/// [`CorrelationIdLayer`](super::CorrelationIdLayer).
+#[derive(Clone)]
+pub struct CorrelationIdService<S> {
+    inner: S,
+    settings: Arc<Settings>,
+    generator: Option<Arc<Generator>>,
+}
+
+impl<S> CorrelationIdService<S> {
+    pub(super) fn new(
+        inner: S,
+        settings: Arc<Settings>,
+        generator: Option<Arc<Generator>>,
+    ) -> Self {
+        Self {
+            inner,
+            settings,
+            generator,
+        }
+    }
+
+    inner_accessors!();
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for CorrelationIdService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>, Error: 'static>,
+    ResBody: HttpBody,
+{
+    type Response = Response<Body<ResBody, InContext>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> task::Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let context = match request.extensions().get::<Context>() {
+            // A layer outside has decided. Extensions do not come from the wire.
+            Some(context) => context.clone(),
+            None => {
+                let context = self.receive(&mut request);
+                request.extensions_mut().insert(context.clone());
+                context
+            }
+        };
+        let mut context = Some(context);
+        let future = enter(&mut context, || self.inner.call(request));
+        ResponseFuture::new(Scope::new(context, future), self.settings.response_header())
+    }
+}
+
+impl<S> CorrelationIdService<S> {
+    /// Takes what the request brings, makes what it lacks, and cleans up what was refused.
+    fn receive<B>(&self, request: &mut Request<B>) -> Context {
+        let trust = self.settings.trust();
+        // One UUID is the id and the trace if both are new, so that a search for either finds both.
+        let uuid = LazyCell::new(new_uuid);
+
+        let brought = inbound::correlation_id(request.headers(), self.names(), trust);
+        let (refused, count) = match brought {
+            Brought::Nothing => (false, &self.settings.created),
+            Brought::Accepted(_) => (false, &self.settings.accepted),
+            Brought::Refused => (true, &self.settings.replaced),
+        };
+        count.fetch_add(1, Relaxed);
+        let id = brought
+            .accepted()
+            .or_else(|| self.generate(request))
+            .unwrap_or_else(|| CorrelationId::from_uuid(*uuid));
+        if refused {
+            inbound::overwrite_id(request.headers_mut(), self.names(), &id);
+        }
+
+        if !self.settings.trace() {
+            return Context::new(id);
+        }
+        let (trace, state) = match inbound::trace_parent(request.headers(), trust) {
+            Brought::Accepted(trace) => (trace, inbound::trace_state(request.headers())),
+            Brought::Nothing => (TraceParent::from_uuid(*uuid), None),
+            Brought::Refused => {
+                let trace = TraceParent::from_uuid(*uuid);
+                inbound::overwrite_trace(request.headers_mut(), trace);
+                (trace, None)
+            }
+        };
+        Context::build(id, Some(trace), state)
+    }
+
+    fn generate<B>(&self, request: &Request<B>) -> Option<CorrelationId> {
+        let generator = self.generator.as_ref()?;
+        generator(&Http::new().head(request)?)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        iter::once(&self.settings.header).chain(&self.settings.also_accept)
+    }
+}
+
+impl<S> fmt::Debug for CorrelationIdService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CorrelationIdService")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+use http::HeaderName;
+
+use super::{CorrelationIdConfig, LAYER, Trust};
+use crate::{
+    config::{Check, ConfigError},
+    observe::Emitter,
+};
+
+/// What the services of one layer share.
+///
+/// All atomics are relaxed: each is read on its own and orders nothing. A request that arrives during
+/// an update may see some of it.
+pub(super) struct Settings {
+    pub(super) header: HeaderName,
+    pub(super) also_accept: Box<[HeaderName]>,
+    /// The configuration that can change.
+    trusting: AtomicBool,
+    response_header: AtomicBool,
+    trace: AtomicBool,
+    /// Statistics.
+    pub(super) accepted: AtomicU64,
+    pub(super) replaced: AtomicU64,
+    pub(super) created: AtomicU64,
+    pub(super) emitter: Emitter,
+}
+
+impl Settings {
+    pub(super) fn new(config: &CorrelationIdConfig) -> Result<Self, ConfigError> {
+        let settings = Self {
+            header: config.header()?,
+            also_accept: config.also_accept()?,
+            trusting: AtomicBool::new(true),
+            response_header: AtomicBool::new(true),
+            trace: AtomicBool::new(true),
+            accepted: AtomicU64::new(0),
+            replaced: AtomicU64::new(0),
+            created: AtomicU64::new(0),
+            emitter: Emitter::new(LAYER),
+        };
+        settings.store(config);
+        Ok(settings)
+    }
+
+    /// Changes what can change while requests run: all but the names of headers.
+    pub(super) fn update(&self, config: &CorrelationIdConfig) -> Result<(), ConfigError> {
+        let fixed = |same: bool, field: &'static str| {
+            Check(LAYER).that(same, field, || {
+                "cannot change while requests run: build a new layer".to_owned()
+            })
+        };
+        fixed(config.header()? == self.header, "header")?;
+        fixed(config.also_accept()? == self.also_accept, "also_accept")?;
+        self.store(config);
+        Ok(())
+    }
+
+    fn store(&self, config: &CorrelationIdConfig) {
+        self.trusting.store(config.trust == Trust::Accept, Relaxed);
+        self.response_header.store(config.response_header, Relaxed);
+        self.trace.store(config.trace, Relaxed);
+    }
+
+    pub(super) fn config(&self) -> CorrelationIdConfig {
+        let text = |name: &HeaderName| name.as_str().to_owned();
+        CorrelationIdConfig {
+            header: text(&self.header),
+            also_accept: self.also_accept.iter().map(text).collect(),
+            trust: self.trust(),
+            response_header: self.response_header.load(Relaxed),
+            trace: self.trace(),
+        }
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        if self.trusting.load(Relaxed) {
+            Trust::Accept
+        } else {
+            Trust::Replace
+        }
+    }
+
+    pub(super) fn trace(&self) -> bool {
+        self.trace.load(Relaxed)
+    }
+
+    /// The header for the response, if it is to have one.
+    pub(super) fn response_header(&self) -> Option<HeaderName> {
+        let wanted = self.response_header.load(Relaxed);
+        wanted.then(|| self.header.clone())
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("config", &self.config())
+            .field("emitter", &self.emitter)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BudgetConfig, LAYER};
+use crate::{
+    backoff::Backoff,
+    classify::MAX_RETRY_AFTER,
+    config::{Check, ConfigError},
+};
+
+/// How often, how soon and how much.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryConfig {
+    /// How many times a request is sent at most, the first time included. Default 3: what two retries
+    /// did not cure is not bad luck. 1 turns retries off.
+    pub max_attempts: u32,
+    /// How long to wait before each retry.
+    pub backoff: Backoff,
+    /// The longest time that a service may ask us to wait; if it asks for more, its answer is returned
+    /// at once. Default 30 s; less than [`MAX_RETRY_AFTER`].
+    #[serde(with = "humantime_serde")]
+    pub max_retry_after: Duration,
+    /// How many bytes of one request's body are kept for a retry. Default 64 KiB: most bodies that are
+    /// not uploads. 0 keeps nothing, so only requests whose body was not read yet are retried.
+    pub max_replay_bytes: usize,
+    /// How many retries all calls together may cause.
+    pub budget: BudgetConfig,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            backoff: Backoff::default(),
+            max_retry_after: Duration::from_secs(30),
+            max_replay_bytes: 64 * 1024,
+            budget: BudgetConfig::default(),
+        }
+    }
+}
+
+impl RetryConfig {
+    /// For a person who waits: one retry after at most 50 ms.
+    #[must_use]
+    pub fn interactive() -> Self {
+        Self {
+            max_attempts: 2,
+            backoff: Backoff {
+                base: Duration::from_millis(50),
+                ..Backoff::default()
+            },
+            max_retry_after: Duration::from_secs(1),
+            ..Self::default()
+        }
+    }
+
+    /// For work that nobody waits for: six attempts, up to 30 s apart.
+    #[must_use]
+    pub fn background() -> Self {
+        Self {
+            max_attempts: 6,
+            backoff: Backoff {
+                base: Duration::from_secs(1),
+                max: Duration::from_secs(30),
+                ..Backoff::default()
+            },
+            max_retry_after: Duration::from_secs(120),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let check = Check(LAYER);
+        check.at_least("max_attempts", self.max_attempts as usize, 1)?;
+        self.backoff.check(LAYER)?;
+        check.that(
+            self.max_retry_after < MAX_RETRY_AFTER,
+            "max_retry_after",
+            || {
+                format!(
+                    "is {:?}: give less than {MAX_RETRY_AFTER:?}, the longest hint that is read",
+                    self.max_retry_after
+                )
+            },
+        )?;
+        self.budget.check()
+    }
+}

@@ -1,0 +1,179 @@
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use pin_project::pin_project;
+use tokio::time::{Sleep, sleep};
+use tower_service::Service;
+
+use super::{Replay, shared::Shared, state::Failed};
+use crate::protocol::{Inspect, Protocol, Wire};
+
+/// The future of [`Retry`](super::Retry): attempts and the waits between them.
+///
+/// Dropping it gives the call up, whatever it is doing: the attempt is dropped, no other is made, and
+/// what was kept of the body is freed.
+///
+/// # Panics
+/// If a retry has to wait outside of a tokio runtime with time enabled.
+#[pin_project]
+pub struct ResponseFuture<S, Req, P, R>
+where
+    S: Service<R::Request>,
+    R: Replay<Req>,
+{
+    #[pin]
+    step: Step<S::Future>,
+    call: Call<S, Req, P, R>,
+}
+
+#[pin_project(project = StepProjected)]
+enum Step<F> {
+    /// An attempt runs.
+    Trying(#[pin] F),
+    /// The last attempt and its answer are gone.
+    Waiting(#[pin] Sleep),
+    /// The wait is over; the service is not ready yet.
+    Readying,
+}
+
+/// What a call keeps through its attempts.
+pub(super) struct Call<S, Req, P, R: Replay<Req>> {
+    /// The service that took the last attempt.
+    pub(super) inner: S,
+    /// None if there will be no other attempt.
+    pub(super) saved: Option<R::Saved>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) protocol: P,
+    pub(super) replay: R,
+    pub(super) wire: Wire,
+    pub(super) attempt: u32,
+    pub(super) max_attempts: u32,
+}
+
+impl<S, Req, P, R> ResponseFuture<S, Req, P, R>
+where
+    S: Service<R::Request>,
+    R: Replay<Req>,
+{
+    pub(super) fn new(trying: S::Future, call: Call<S, Req, P, R>) -> Self {
+        Self {
+            step: Step::Trying(trying),
+            call,
+        }
+    }
+}
+
+impl<S, Req, P, R> Future for ResponseFuture<S, Req, P, R>
+where
+    S: Service<R::Request>,
+    P: Protocol<S::Response, S::Error> + Inspect<Req>,
+    R: Replay<Req>,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.step.as_mut().project() {
+                StepProjected::Trying(trying) => {
+                    let outcome = ready!(trying.poll(cx));
+                    let Some(wait) = this.call.wait_after(&outcome) else {
+                        return Poll::Ready(outcome);
+                    };
+                    // The answer and its attempt go before the wait, with whatever they hold.
+                    drop(outcome);
+                    this.step.set(Step::Readying);
+                    this.call.shared.scheduled(this.call.attempt + 1, wait);
+                    if !wait.is_zero() {
+                        this.step.set(Step::Waiting(sleep(wait)));
+                    }
+                }
+                StepProjected::Waiting(wait) => {
+                    ready!(wait.poll(cx));
+                    this.step.set(Step::Readying);
+                }
+                StepProjected::Readying => {
+                    // Until the deadline at most: the layer that set it is outside and drops us.
+                    ready!(this.call.inner.poll_ready(cx))?;
+                    let trying = this.call.again();
+                    this.step.set(Step::Trying(trying));
+                }
+            }
+        }
+    }
+}
+
+impl<S, Req, P, R> Call<S, Req, P, R>
+where
+    S: Service<R::Request>,
+    P: Protocol<S::Response, S::Error> + Inspect<Req>,
+    R: Replay<Req>,
+{
+    /// How long to wait after this outcome; none if it is the caller's.
+    #[inline]
+    fn wait_after(&mut self, outcome: &Result<S::Response, S::Error>) -> Option<Duration> {
+        let saved = self.saved.as_ref()?;
+        let verdict = self.protocol.judge(self.wire, outcome).so_far();
+        if !Failed::is_open(&verdict) {
+            self.saved = None;
+            return None;
+        }
+        let failed = Failed {
+            verdict,
+            attempt: self.attempt,
+            idempotent: R::is_idempotent(saved),
+        };
+        let wait = if self.shared.allows(&failed) {
+            let rewind = || R::rewind(saved, outcome.is_ok());
+            self.shared
+                .schedule(&verdict, self.attempt, self.max_attempts, rewind)
+                .map_err(|why| self.shared.skip(why))
+                .ok()
+        } else {
+            None
+        };
+        if wait.is_none() {
+            self.saved = None;
+        }
+        wait
+    }
+}
+
+impl<S, Req, P, R> Call<S, Req, P, R>
+where
+    S: Service<R::Request>,
+    R: Replay<Req>,
+{
+    fn again(&mut self) -> S::Future {
+        self.attempt += 1;
+        let saved = self
+            .saved
+            .as_ref()
+            .expect("a wait is only begun with a request to send after it");
+        let request = self.replay.again(saved, self.attempt, self.wire);
+        self.inner.call(request)
+    }
+}
+
+impl<S, Req, P, R> fmt::Debug for ResponseFuture<S, Req, P, R>
+where
+    S: Service<R::Request>,
+    R: Replay<Req>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::Trying(_) => "trying",
+            Step::Waiting(_) => "waiting",
+            Step::Readying => "readying",
+        };
+        f.debug_struct("ResponseFuture")
+            .field("step", &step)
+            .field("attempt", &self.call.attempt)
+            .finish_non_exhaustive()
+    }
+}

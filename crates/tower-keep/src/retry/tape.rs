@@ -1,0 +1,354 @@
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::{ReplayError, Skip, memory::Reservation};
+use crate::BoxError;
+
+/// A request's body and what is kept of it, shared by the attempts.
+///
+/// One attempt at a time has its turn: it reads what earlier ones read, then goes on with the rest and
+/// adds to what is kept. The lock is held for bookkeeping only; the body is taken out to be polled.
+pub(super) struct Tape<B> {
+    state: Mutex<State<B>>,
+    /// How much of the body may be kept.
+    cap: usize,
+}
+
+struct State<B> {
+    /// Counts up when an attempt is over; a body of an earlier turn gives no more frames.
+    turn: u32,
+    /// Whether the body of this turn still exists.
+    in_use: bool,
+    kept: Vec<Kept>,
+    bytes: usize,
+    recording: Recording,
+    source: Source<B>,
+    /// What the source said about its rest when it was last here.
+    rest: Rest,
+    /// A later turn that waits for an earlier one to put the source back.
+    waiting: Option<Waker>,
+}
+
+#[derive(Clone)]
+enum Kept {
+    Data(Bytes),
+    Trailers(HeaderMap),
+}
+
+enum Recording {
+    On(Reservation),
+    Off(Skip),
+}
+
+enum Source<B> {
+    Here(B),
+    /// Being polled.
+    Lent,
+    Ended,
+    /// It failed or panicked; there is no rest.
+    Failed,
+}
+
+#[derive(Clone)]
+struct Rest {
+    hint: SizeHint,
+    is_end: bool,
+}
+
+impl Rest {
+    fn of(body: &impl HttpBody) -> Self {
+        Self {
+            hint: body.size_hint(),
+            is_end: body.is_end_stream(),
+        }
+    }
+
+    fn nothing() -> Self {
+        Self {
+            hint: SizeHint::with_exact(0),
+            is_end: true,
+        }
+    }
+}
+
+/// One attempt's place on the tape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    number: u32,
+    position: usize,
+}
+
+impl<B: HttpBody> Tape<B> {
+    pub(super) fn new(body: B, cap: usize) -> Self {
+        Self {
+            cap,
+            state: Mutex::new(State {
+                turn: 0,
+                in_use: false,
+                kept: Vec::new(),
+                bytes: 0,
+                recording: Recording::On(Reservation::default()),
+                rest: Rest::of(&body),
+                source: Source::Here(body),
+                waiting: None,
+            }),
+        }
+    }
+}
+
+impl<B> Tape<B> {
+    fn lock(&self) -> MutexGuard<'_, State<B>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The present turn, from the start.
+    pub(super) fn turn(&self) -> Turn {
+        let mut state = self.lock();
+        state.in_use = true;
+        Turn {
+            number: state.turn,
+            position: 0,
+        }
+    }
+
+    /// The attempt of this turn needs its body no more.
+    pub(super) fn release(&self, turn: Turn) {
+        let mut state = self.lock();
+        if state.turn == turn.number {
+            state.in_use = false;
+        }
+    }
+
+    /// Ends the turn, if another attempt can have the whole body.
+    ///
+    /// `answered` says that the attempt ended with an answer. If its upload still runs then, the
+    /// service decided without the rest, so the rest is not for us to send again.
+    pub(super) fn rewind(&self, answered: bool) -> Result<(), Skip> {
+        let mut state = self.lock();
+        if let Recording::Off(why) = state.recording {
+            return Err(why);
+        }
+        if matches!(state.source, Source::Failed) {
+            return Err(Skip::BodyFailed);
+        }
+        if answered && state.in_use && !state.rest.is_end {
+            return Err(Skip::BodyUnfinished);
+        }
+        state.turn += 1;
+        state.in_use = false;
+        Ok(())
+    }
+
+    /// There will be no further attempt, so nothing more needs to be kept.
+    pub(super) fn commit(&self) {
+        let mut state = self.lock();
+        // A later turn may not have read what is kept to its end yet.
+        if state.turn == 0 {
+            let forgotten = state.stop_recording(Skip::MaxAttempts);
+            drop(state);
+            drop(forgotten);
+        }
+    }
+
+    pub(super) fn size_hint(&self, turn: Turn) -> SizeHint {
+        let state = self.lock();
+        let kept: u64 = state.kept[turn.position.min(state.kept.len())..]
+            .iter()
+            .map(|kept| match kept {
+                Kept::Data(data) => data.len() as u64,
+                Kept::Trailers(_) => 0,
+            })
+            .sum();
+        let mut hint = state.rest.hint.clone();
+        // Upper first: a hint never has a lower bound above its upper one.
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(kept));
+        }
+        hint.set_lower(hint.lower().saturating_add(kept));
+        hint
+    }
+
+    pub(super) fn is_end_stream(&self, turn: Turn) -> bool {
+        let state = self.lock();
+        turn.position >= state.kept.len() && state.rest.is_end
+    }
+}
+
+impl<B> Tape<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    /// The next frame of a turn.
+    pub(super) fn poll_frame(
+        &self,
+        turn: &mut Turn,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut loan = {
+            let mut state = self.lock();
+            if state.turn != turn.number {
+                return Poll::Ready(Some(Err(ReplayError::Superseded.into())));
+            }
+            if let Some(kept) = state.kept.get(turn.position) {
+                let frame = kept.frame();
+                turn.position += 1;
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            match std::mem::replace(&mut state.source, Source::Lent) {
+                Source::Here(body) => Loan {
+                    tape: self,
+                    body: Some(body),
+                },
+                Source::Lent => {
+                    state.waiting = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                Source::Ended => {
+                    state.source = Source::Ended;
+                    return Poll::Ready(None);
+                }
+                Source::Failed => {
+                    state.source = Source::Failed;
+                    return Poll::Ready(Some(Err(ReplayError::Lost.into())));
+                }
+            }
+        };
+        let body = loan.body.as_mut().expect("just put in");
+        let polled = std::pin::Pin::new(body).poll_frame(cx);
+        loan.settle(turn, polled)
+    }
+}
+
+/// The body while it is polled; a panic in there leaves none to go on with.
+struct Loan<'a, B> {
+    tape: &'a Tape<B>,
+    body: Option<B>,
+}
+
+impl<B> Loan<'_, B>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    fn settle(
+        mut self,
+        turn: &mut Turn,
+        polled: Poll<Option<Result<Frame<Bytes>, B::Error>>>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let body = self.body.take().expect("settled once");
+        let rest = match &polled {
+            Poll::Ready(None | Some(Err(_))) => Rest::nothing(),
+            _ => Rest::of(&body),
+        };
+        let kept = match &polled {
+            Poll::Ready(Some(Ok(frame))) => Kept::of(frame),
+            _ => None,
+        };
+        let mut state = self.tape.lock();
+        state.rest = rest;
+        state.source = match &polled {
+            Poll::Pending | Poll::Ready(Some(Ok(_))) => Source::Here(body),
+            Poll::Ready(None) => Source::Ended,
+            Poll::Ready(Some(Err(_))) => Source::Failed,
+        };
+        let has_frame = kept.is_some();
+        let forgotten = kept.and_then(|kept| state.keep(kept, self.tape.cap));
+        if state.turn == turn.number {
+            turn.position = state.kept.len();
+        } else if has_frame && matches!(state.recording, Recording::Off(_)) {
+            // A frame for the next turn, which went to an attempt that is over and was not kept.
+            state.source = Source::Failed;
+        }
+        let waiting = state.waiting.take();
+        drop(state);
+        drop(forgotten);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+        polled.map_err(Into::into)
+    }
+}
+
+impl<B> Drop for Loan<'_, B> {
+    fn drop(&mut self) {
+        if self.body.is_some() {
+            let mut state = self.tape.lock();
+            state.source = Source::Failed;
+            let waiting = state.waiting.take();
+            drop(state);
+            if let Some(waiting) = waiting {
+                waiting.wake();
+            }
+        }
+    }
+}
+
+impl<B> State<B> {
+    /// Keeps a frame, or stops keeping any; what is forgotten is for the caller to drop unlocked.
+    fn keep(&mut self, kept: Kept, cap: usize) -> Option<Vec<Kept>> {
+        let len = kept.len();
+        self.bytes += len;
+        let Recording::On(reservation) = &mut self.recording else {
+            return None;
+        };
+        // What is known to come counts too: why keep the start of what will not fit?
+        let whole = (self.bytes as u64).saturating_add(self.rest.hint.lower());
+        if whole > cap as u64 {
+            Some(self.stop_recording(Skip::BodyTooLarge))
+        } else if reservation.grow(len + OVERHEAD) {
+            self.kept.push(kept);
+            None
+        } else {
+            Some(self.stop_recording(Skip::ReplayMemoryFull))
+        }
+    }
+
+    fn stop_recording(&mut self, why: Skip) -> Vec<Kept> {
+        self.recording = Recording::Off(why);
+        std::mem::take(&mut self.kept)
+    }
+}
+
+/// What a kept frame costs beside its bytes.
+const OVERHEAD: usize = size_of::<Kept>();
+
+/// A frame smaller than this is copied: sharing it would keep alive the whole buffer of the
+/// connection that it came in.
+const COPY_BELOW: usize = 1024;
+
+impl Kept {
+    fn of(frame: &Frame<Bytes>) -> Option<Self> {
+        if let Some(data) = frame.data_ref() {
+            return Some(Self::Data(if data.len() < COPY_BELOW {
+                Bytes::copy_from_slice(data)
+            } else {
+                data.clone()
+            }));
+        }
+        frame.trailers_ref().cloned().map(Self::Trailers)
+    }
+
+    fn frame(&self) -> Frame<Bytes> {
+        match self.clone() {
+            Self::Data(data) => Frame::data(data),
+            Self::Trailers(trailers) => Frame::trailers(trailers),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Data(data) => data.len(),
+            Self::Trailers(trailers) => trailers
+                .iter()
+                .map(|(name, value)| name.as_str().len() + value.len())
+                .sum(),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! How long a call has, as far as that is known when it arrives.
+
+use std::time::Duration;
+
+use super::{RequestTimeout, header, shared::Shared};
+use crate::{
+    common::{
+        clock::{self, Instant},
+        until::{self, Until},
+    },
+    context::Deadline,
+    protocol::{Head, Inspect, Wire},
+};
+
+/// A timeout for one request, chosen by its head.
+pub(super) type Choose = dyn Fn(&Head<'_>) -> Option<RequestTimeout> + Send + Sync;
+
+/// The time that a call has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    /// When it began to run, if anybody had to know yet.
+    pub(super) started: Option<Instant>,
+    /// Until the head of the answer.
+    pub(super) head: Until,
+    /// Until the last frame.
+    pub(super) body: Until,
+}
+
+impl Allowance {
+    /// For a call that is not made.
+    pub(super) const NONE: Self = Self {
+        started: None,
+        head: Until::NEVER,
+        body: Until::NEVER,
+    };
+
+    /// For a call without a head: it counts from whenever somebody asks. `None` if it comes too late.
+    #[inline]
+    pub(super) fn unread(shared: &Shared) -> Option<Self> {
+        let outer = until::current();
+        if outer.is_fixed() && is_past(outer, clock::now()) {
+            return None;
+        }
+        Some(Self {
+            started: None,
+            head: shared.timeout(),
+            body: Until::NEVER,
+        })
+    }
+
+    /// For a request: it counts from now. `None` if it comes too late.
+    ///
+    /// What is left is written into the request where the layer propagates it.
+    pub(super) fn read<Req>(
+        protocol: &impl Inspect<Req>,
+        request: &mut Req,
+        wire: Wire,
+        shared: &Shared,
+        choose: Option<&Choose>,
+    ) -> Option<Self> {
+        let now = clock::now();
+        let (own, caller) = match protocol.head(request) {
+            Some(head) => (
+                own(&head, shared, choose),
+                caller(&head, wire, now, shared.trusts_headers()),
+            ),
+            None => (shared.timeout(), Until::NEVER),
+        };
+        let outer = until::current().fix(|| now);
+        let head = own.fix(|| now).earlier(caller).earlier(outer);
+        if is_past(head, now) {
+            return None;
+        }
+        if shared.propagates()
+            && let Some(end) = head.moment()
+            && let Some(headers) = protocol.headers_mut(request)
+        {
+            header::write(headers, wire, end.saturating_duration_since(now));
+        }
+        // A deadline outside is not ours to lay over the body: it is in force while the body is
+        // polled, if its layer covers bodies.
+        let body = if shared.covers_body() { head } else { caller };
+        Some(Self {
+            started: Some(now),
+            head,
+            body,
+        })
+    }
+
+    /// Since when the call runs and when its head must be there; from now on it counts.
+    pub(super) fn due(&mut self) -> Option<(Instant, Instant)> {
+        if self.head == Until::NEVER {
+            return None;
+        }
+        let started = *self.started.get_or_insert_with(clock::now);
+        self.head = self.head.fix(|| started);
+        self.head.moment().map(|end| (started, end))
+    }
+}
+
+/// What this layer grants.
+fn own(head: &Head<'_>, shared: &Shared, choose: Option<&Choose>) -> Until {
+    let chosen = head.extensions.get().copied();
+    match chosen.or_else(|| choose.and_then(|choose| choose(head))) {
+        Some(chosen) => RequestTimeout::duration(chosen).map_or(Until::NEVER, Until::open),
+        None => shared.timeout(),
+    }
+}
+
+/// What the caller of this request grants.
+fn caller(head: &Head<'_>, wire: Wire, now: Instant, trusts_headers: bool) -> Until {
+    let extension = head.extensions.get().copied().map(Deadline::instant);
+    let header = trusts_headers
+        .then(|| header::read(head.headers, wire))
+        .flatten();
+    let fixed = |moment: Option<Instant>| moment.map_or(Until::NEVER, Until::fixed);
+    let open = |time: Option<Duration>| time.map_or(Until::NEVER, Until::open);
+    fixed(extension).earlier(open(header).fix(|| now))
+}
+
+fn is_past(until: Until, now: Instant) -> bool {
+    until.moment().is_some_and(|end| end <= now)
+}

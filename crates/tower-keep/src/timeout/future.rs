@@ -1,0 +1,109 @@
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use pin_project::pin_project;
+use tokio::time::Sleep;
+
+use super::{BodyTimer, arrival::Allowance, shared::Shared, state::exceeded, timer::poll_due};
+use crate::{
+    common::{
+        cancel::{self, Reason},
+        until,
+    },
+    protocol::{Protocol, Wire},
+    rejection::{Kind, Phase},
+};
+
+/// The answer of a [`Timeout`](super::Timeout).
+///
+/// At the deadline it drops the call and answers in its place. Dropping it drops the call.
+#[pin_project]
+pub struct ResponseFuture<F, P> {
+    /// Gone once its time is up.
+    #[pin]
+    inner: Option<F>,
+    /// Made when the call first has to wait.
+    #[pin]
+    timer: Option<Sleep>,
+    allowance: Allowance,
+    /// Gone once the answer is given.
+    shared: Option<Arc<Shared>>,
+    protocol: P,
+    wire: Wire,
+}
+
+impl<F, P> ResponseFuture<F, P> {
+    /// A call; `None` if it came too late to be made.
+    #[inline]
+    pub(super) fn new(
+        call: Option<(F, Allowance)>,
+        shared: Arc<Shared>,
+        protocol: P,
+        wire: Wire,
+    ) -> Self {
+        let (inner, allowance) = match call {
+            Some((inner, allowance)) => (Some(inner), allowance),
+            None => (None, Allowance::NONE),
+        };
+        Self {
+            inner,
+            timer: None,
+            allowance,
+            shared: Some(shared),
+            protocol,
+            wire,
+        }
+    }
+}
+
+impl<F, P, Res, Err> Future for ResponseFuture<F, P>
+where
+    F: Future<Output = Result<Res, Err>>,
+    P: Protocol<Res, Err>,
+{
+    type Output = Result<P::Response<BodyTimer>, Err>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let kind = match this.inner.as_mut().as_pin_mut() {
+            None => Kind::DeadlineExpired,
+            // The call is asked before the timer: an answer that is there is delivered.
+            Some(inner) => match until::within(&mut this.allowance.head, || inner.poll(cx)) {
+                Poll::Ready(outcome) => {
+                    // Two calls, so that the one without a body moves no timer about.
+                    return Poll::Ready(match this.wire {
+                        Wire::Plain => this.protocol.hold(outcome, BodyTimer::none()),
+                        Wire::Http | Wire::Grpc => {
+                            let shared = this.shared.take().expect("polled after completion");
+                            let timer = BodyTimer::new(*this.allowance, shared);
+                            this.protocol.hold(outcome, timer)
+                        }
+                    });
+                }
+                Poll::Pending => {
+                    let Some((started, end)) = this.allowance.due() else {
+                        return Poll::Pending;
+                    };
+                    ready!(poll_due(this.timer, end, cx));
+                    cancel::because(Reason::Deadline, || this.inner.set(None));
+                    exceeded(Phase::Head, started, end)
+                }
+            },
+        };
+        let shared = this.shared.take().expect("polled after completion");
+        Poll::Ready(this.protocol.reject(*this.wire, shared.refuse(kind)))
+    }
+}
+
+impl<F, P> fmt::Debug for ResponseFuture<F, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture")
+            .field("allowance", &self.allowance)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use super::{BodyDeadline, TimeoutConfig};
+use crate::{
+    common::until::Until,
+    observe::{Emitter, EventKind},
+    rejection::{Kind, Phase, Rejection},
+};
+
+/// What all clones of a timeout layer share.
+///
+/// The atomics are copies of what calls need of `config`. Each is read on its own and pairs with
+/// nothing, so relaxed: a call that arrives during an update goes by the old or the new value.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// An open [`Until`], as a word.
+    timeout: AtomicU64,
+    /// In nanoseconds; `u64::MAX` is none.
+    body_idle: AtomicU64,
+    covers_body: AtomicBool,
+    trusts_headers: AtomicBool,
+    propagates: AtomicBool,
+    /// The whole. Locked by handles and refusals, never by a call that is let in.
+    config: RwLock<TimeoutConfig>,
+    pub(super) counts: Counts,
+    pub(super) emitter: Emitter,
+}
+
+/// Statistics; relaxed, they order nothing.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) expired: AtomicU64,
+    pub(super) head: AtomicU64,
+    pub(super) body: AtomicU64,
+    pub(super) body_idle: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(config: TimeoutConfig, emitter: Emitter) -> Arc<Self> {
+        let shared = Self {
+            timeout: AtomicU64::new(0),
+            body_idle: AtomicU64::new(0),
+            covers_body: AtomicBool::new(false),
+            trusts_headers: AtomicBool::new(false),
+            propagates: AtomicBool::new(false),
+            config: RwLock::default(),
+            counts: Counts::default(),
+            emitter,
+        };
+        shared.configure(config);
+        Arc::new(shared)
+    }
+
+    /// Takes over a checked configuration, for calls that arrive from now on.
+    pub(super) fn configure(&self, config: TimeoutConfig) {
+        let timeout = config.timeout.map_or(Until::NEVER, Until::open);
+        self.timeout.store(timeout.to_word(), Relaxed);
+        let idle = config.body_idle.map_or(u64::MAX, |idle| {
+            u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX)
+        });
+        self.body_idle.store(idle, Relaxed);
+        let covers_body = config.body == BodyDeadline::Covered;
+        self.covers_body.store(covers_body, Relaxed);
+        self.trusts_headers.store(config.trusts_headers(), Relaxed);
+        self.propagates.store(config.propagates(), Relaxed);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    pub(super) fn config(&self) -> TimeoutConfig {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        config.clone()
+    }
+
+    #[inline]
+    pub(super) fn timeout(&self) -> Until {
+        Until::from_word(self.timeout.load(Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn body_idle(&self) -> Option<Duration> {
+        match self.body_idle.load(Relaxed) {
+            u64::MAX => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    pub(super) fn covers_body(&self) -> bool {
+        self.covers_body.load(Relaxed)
+    }
+
+    pub(super) fn trusts_headers(&self) -> bool {
+        self.trusts_headers.load(Relaxed)
+    }
+
+    pub(super) fn propagates(&self) -> bool {
+        self.propagates.load(Relaxed)
+    }
+
+    /// Counts a call that ran out of time, tells of it, and makes its refusal.
+    #[cold]
+    pub(super) fn refuse(&self, kind: Kind) -> Rejection {
+        let counter = match &kind {
+            Kind::DeadlineExceeded { phase, .. } => match phase {
+                Phase::Body => &self.counts.body,
+                Phase::BodyIdle => &self.counts.body_idle,
+                Phase::Head | Phase::RequestBody => &self.counts.head,
+            },
+            _ => &self.counts.expired,
+        };
+        counter.fetch_add(1, Relaxed);
+        self.emitter
+            .emit(EventKind::CallRejected { kind: kind.clone() });
+        Rejection::new(kind, self.emitter.layer(), &self.emitter.name())
+            .with_status(self.config().role.status())
+    }
+}

@@ -1,0 +1,72 @@
+//! The two times that run over the body of a response, as a machine without a timer.
+
+use std::time::Duration;
+
+use crate::{
+    common::{clock::Instant, until::Until},
+    rejection::{Kind, Phase},
+};
+
+/// Knows when a body has to be cut off.
+#[derive(Debug)]
+pub(super) struct BodyClock {
+    /// When the call arrived.
+    pub(super) started: Option<Instant>,
+    /// The deadline.
+    pub(super) until: Until,
+    /// How long each frame may take.
+    pub(super) idle: Option<Duration>,
+    /// Since when the client wants a frame and has none.
+    waiting_since: Option<Instant>,
+}
+
+impl BodyClock {
+    pub(super) fn new(started: Option<Instant>, until: Until, idle: Option<Duration>) -> Self {
+        Self {
+            started,
+            until,
+            idle,
+            waiting_since: None,
+        }
+    }
+
+    /// A frame came. Costs no look at the clock: the next wait starts when the client next waits.
+    pub(super) fn on_frame(&mut self) {
+        self.waiting_since = None;
+    }
+
+    /// The client waits: when will it have waited long enough, and for what?
+    pub(super) fn due(&mut self, now: impl Fn() -> Instant) -> Option<(Instant, Kind)> {
+        let idle = self.idle.map(|idle| {
+            let at = *self.waiting_since.get_or_insert_with(&now) + idle;
+            let kind = Kind::DeadlineExceeded {
+                phase: Phase::BodyIdle,
+                after: idle,
+            };
+            (at, kind)
+        });
+        self.until = self.until.fix(&now);
+        let Some(end) = self.until.moment() else {
+            return idle;
+        };
+        match idle {
+            Some((at, kind)) if at < end => Some((at, kind)),
+            _ => {
+                let started = *self.started.get_or_insert_with(now);
+                Some((end, exceeded(Phase::Body, started, end)))
+            }
+        }
+    }
+}
+
+/// A deadline that was passed, with the time there was until then.
+///
+/// In whole milliseconds, as timers are: a microsecond lost on the way is of no interest.
+pub(super) fn exceeded(phase: Phase, started: Instant, end: Instant) -> Kind {
+    let nanos = end.saturating_duration_since(started).as_nanos();
+    let millis = u64::try_from((nanos + 500_000) / 1_000_000).unwrap_or(u64::MAX);
+    Kind::DeadlineExceeded {
+        phase,
+        after: Duration::from_millis(millis),
+    }
+}
