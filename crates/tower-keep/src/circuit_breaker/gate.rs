@@ -60,7 +60,7 @@ impl Gate {
 
 /// The state machine's present gate, for calls to read without a lock.
 ///
-/// `open` is stored with release after the other two and loaded with acquire before them, so that
+/// `gate` is stored with release after the other two and loaded with acquire before them, so that
 /// whoever sees a gate sees its times or later ones. Later ones are harmless: they make a call ask
 /// the state machine, or tell it a different time to come back. Only the holder of the machine's
 /// lock stores.
