@@ -1,5 +1,10 @@
 //! The suite from outside: one binary, one module for each layer and for what they do together.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
 mod axum_stack;
 mod breaker_outcomes;
 mod breaker_steering;
@@ -15,6 +20,9 @@ mod lifecycle;
 mod observe;
 mod plain_stack;
 mod retry;
+mod retry_bodies;
+mod retry_budget;
+mod retry_frameworks;
 mod support;
 mod tidy;
 mod timeout;

@@ -11,7 +11,10 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::{Replay, shared::Shared, state::Failed};
-use crate::protocol::{Inspect, Protocol, Wire};
+use crate::{
+    classify::Verdict,
+    protocol::{Inspect, Protocol, Wire},
+};
 
 /// The future of [`Retry`](super::Retry): attempts and the waits between them.
 ///
@@ -76,35 +79,19 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
-            match this.step.as_mut().project() {
-                StepProjected::Trying(trying) => {
-                    let outcome = ready!(trying.poll(cx));
-                    let Some(wait) = this.call.wait_after(&outcome) else {
-                        return Poll::Ready(outcome);
-                    };
-                    // The answer and its attempt go before the wait, with whatever they hold.
-                    drop(outcome);
-                    this.step.set(Step::Readying);
-                    this.call.shared.scheduled(this.call.attempt + 1, wait);
-                    if !wait.is_zero() {
-                        this.step.set(Step::Waiting(sleep(wait)));
-                    }
-                }
-                StepProjected::Waiting(wait) => {
-                    ready!(wait.poll(cx));
-                    this.step.set(Step::Readying);
-                }
-                StepProjected::Readying => {
-                    // Until the deadline at most: the layer that set it is outside and drops us.
-                    ready!(this.call.inner.poll_ready(cx))?;
-                    let trying = this.call.again();
-                    this.step.set(Step::Trying(trying));
-                }
+        if let StepProjected::Trying(trying) = this.step.as_mut().project() {
+            let outcome = ready!(trying.poll(cx));
+            let Some(verdict) = this.call.open_verdict(&outcome) else {
+                return Poll::Ready(outcome);
+            };
+            if let Some(outcome) = this.call.give_up(this.step.as_mut(), &verdict, outcome) {
+                return Poll::Ready(outcome);
             }
         }
+        this.call.go_on(this.step, cx)
     }
 }
 
@@ -114,41 +101,89 @@ where
     P: Protocol<S::Response, S::Error> + Inspect<Req>,
     R: Replay<Req>,
 {
-    /// How long to wait after this outcome; none if it is the caller's.
+    /// How it went, unless that is the end of it.
     #[inline]
-    fn wait_after(&mut self, outcome: &Result<S::Response, S::Error>) -> Option<Duration> {
-        let saved = self.saved.as_ref()?;
+    fn open_verdict(&self, outcome: &Result<S::Response, S::Error>) -> Option<Verdict> {
+        self.saved.as_ref()?;
         let verdict = self.protocol.judge(self.wire, outcome).so_far();
-        if !Failed::is_open(&verdict) {
+        Failed::is_open(&verdict).then_some(verdict)
+    }
+
+    /// The outcome, if it is the caller's; or drops it and begins the wait.
+    ///
+    /// Apart, as is everything after a failure, so that a success is a few instructions.
+    #[cold]
+    #[inline(never)]
+    fn give_up(
+        &mut self,
+        mut step: Pin<&mut Step<S::Future>>,
+        verdict: &Verdict,
+        outcome: Result<S::Response, S::Error>,
+    ) -> Option<Result<S::Response, S::Error>> {
+        let Some(wait) = self.wait_after(verdict, outcome.is_ok()) else {
             self.saved = None;
-            return None;
+            return Some(outcome);
+        };
+        // The answer and its attempt go before the wait, with whatever they hold.
+        drop(outcome);
+        step.set(Step::Readying);
+        self.shared.scheduled(self.attempt + 1, wait);
+        if !wait.is_zero() {
+            step.set(Step::Waiting(sleep(wait)));
         }
+        None
+    }
+
+    fn wait_after(&self, verdict: &Verdict, answered: bool) -> Option<Duration> {
+        let saved = self.saved.as_ref()?;
         let failed = Failed {
-            verdict,
+            verdict: *verdict,
             attempt: self.attempt,
             idempotent: R::is_idempotent(saved),
         };
-        let wait = if self.shared.allows(&failed) {
-            let rewind = || R::rewind(saved, outcome.is_ok());
-            self.shared
-                .schedule(&verdict, self.attempt, self.max_attempts, rewind)
-                .map_err(|why| self.shared.skip(why))
-                .ok()
-        } else {
-            None
-        };
-        if wait.is_none() {
-            self.saved = None;
+        if !self.shared.allows(&failed) {
+            return None;
         }
-        wait
+        let rewind = || R::rewind(saved, answered);
+        self.shared
+            .schedule(verdict, self.attempt, self.max_attempts, rewind)
+            .map_err(|why| self.shared.skip(why))
+            .ok()
     }
-}
 
-impl<S, Req, P, R> Call<S, Req, P, R>
-where
-    S: Service<R::Request>,
-    R: Replay<Req>,
-{
+    /// The wait and the attempts after the first.
+    #[cold]
+    #[inline(never)]
+    fn go_on(
+        &mut self,
+        mut step: Pin<&mut Step<S::Future>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Response, S::Error>> {
+        loop {
+            match step.as_mut().project() {
+                StepProjected::Waiting(wait) => {
+                    ready!(wait.poll(cx));
+                    step.set(Step::Readying);
+                }
+                StepProjected::Readying => {
+                    // Until the deadline at most: the layer that set it is outside and drops us.
+                    ready!(self.inner.poll_ready(cx))?;
+                    let trying = self.again();
+                    step.set(Step::Trying(trying));
+                }
+                StepProjected::Trying(trying) => {
+                    let outcome = ready!(trying.poll(cx));
+                    let Some(verdict) = self.open_verdict(&outcome) else {
+                        return Poll::Ready(outcome);
+                    };
+                    if let Some(outcome) = self.give_up(step.as_mut(), &verdict, outcome) {
+                        return Poll::Ready(outcome);
+                    }
+                }
+            }
+        }
+    }
+
     fn again(&mut self) -> S::Future {
         self.attempt += 1;
         let saved = self

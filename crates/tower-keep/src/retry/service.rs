@@ -44,10 +44,12 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, Req, P, R>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         self.shared.budget.record_call();
         // The service that was made ready takes the call; its clone stays here.

@@ -165,7 +165,7 @@ impl<B> Tape<B> {
                 Kept::Trailers(_) => 0,
             })
             .sum();
-        let mut hint = state.rest.hint.clone();
+        let mut hint = state.rest.hint;
         // Upper first: a hint never has a lower bound above its upper one.
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper.saturating_add(kept));

@@ -166,7 +166,7 @@ async fn a_retry_that_would_start_after_the_deadline_is_not_waited_for() {
     };
     // Waits of 100 ms and 200 ms, so that attempt 2 is at 100 ms and attempt 3 would be at 300 ms.
     for (left, retries, took) in [
-        (100 * MS, 0, 0 * MS),
+        (100 * MS, 0, Duration::ZERO),
         (101 * MS, 1, 100 * MS),
         (301 * MS, 2, 300 * MS),
     ] {

@@ -25,13 +25,13 @@ use tower_keep::{
 };
 use tower_layer::Layer;
 
-use super::{layer, steady};
+use crate::retry::{layer, steady};
 use crate::support::serve;
 
 /// Fails until the last of three attempts.
 async fn flaky(calls: Arc<AtomicU32>, body: Bytes) -> (StatusCode, Bytes) {
     let attempt = calls.fetch_add(1, SeqCst) + 1;
-    let status = if attempt % 3 == 0 {
+    let status = if attempt.is_multiple_of(3) {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

@@ -21,7 +21,7 @@ use tower_keep::{
 };
 use tower_layer::Layer;
 
-use super::{ok, steady};
+use crate::retry::{ok, steady};
 use crate::support::{by_hand, serve};
 
 fn layer() -> RetryLayer {
