@@ -253,6 +253,29 @@ fn a_breaker_that_only_observed_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_gate_survives_its_word() {
+    let rules = [
+        Rule::All,
+        Rule::AllCounted,
+        Rule::AllUncounted,
+        Rule::Ramp,
+        Rule::Ask,
+        Rule::NoneUntil,
+        Rule::None,
+    ];
+    for (generation, rule) in (1_000..).zip(rules) {
+        for observes in [true, false] {
+            let gate = Gate {
+                rule,
+                generation,
+                observes,
+            };
+            assert_eq!(AtomicGate::new(gate).load(), gate);
+        }
+    }
+}
+
+#[test]
 fn a_meter_says_enough_when_it_is() {
     let base = CircuitBreakerConfig {
         window: Window::Count(20),
