@@ -167,6 +167,17 @@ fn results_of_another_generation_move_nothing() {
 }
 
 #[test]
+fn a_call_of_the_closed_state_before_last_does_not_open_it() {
+    let (mut machine, id) = half_open(CircuitBreakerConfig {
+        probes: 1,
+        ..config()
+    });
+    end_probe(&mut machine, id, GOOD, at(5.0));
+    machine.trip(0, Cause::InARow(10), None, at(5.0));
+    assert_eq!(machine.state_at(secs(5.0)), State::Closed);
+}
+
+#[test]
 fn the_ramp_lets_a_growing_share_through_and_remembers_a_relapse() {
     let (mut machine, id) = half_open(CircuitBreakerConfig {
         probes: 1,
