@@ -7,7 +7,7 @@ use std::{
 
 use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use http::{Request, StatusCode, Version};
 use http_body_util::BodyExt;
 use tokio::{sync::Semaphore, task::yield_now, time::Instant};
@@ -360,4 +360,38 @@ async fn cpu_work_keeps_its_place_until_it_is_done_even_if_nobody_waits() {
         yield_now().await;
     }
     assert_eq!(pool.run(|| 6 * 7).await.unwrap(), 42);
+}
+
+#[test]
+fn cpu_work_whose_caller_is_gone_before_it_starts_is_not_done() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || gate.recv());
+        let pool = CpuBulkhead::new(1);
+        let (done, mut told) = tokio::sync::mpsc::channel(1);
+        let mut work = Box::pin(pool.run(move || done.try_send(())));
+        assert!((&mut work).now_or_never().is_none());
+        drop(work);
+        go.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        assert_eq!(told.recv().await, None, "nobody waits for it");
+        pool.run(|| ()).await.unwrap();
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_over_holds_nothing_however_long_it_is_kept() {
+    let layer = queued(1, 1);
+    let handle = layer.handle();
+    let held = handle.acquire().await.unwrap();
+    let mut over = std::pin::pin!(handle.acquire());
+    assert!((&mut over).await.is_err());
+    assert_eq!(handle.snapshot().waiting, 0);
+    drop(held);
+    assert_eq!(running(&handle), 0, "no place goes to it");
 }

@@ -1,5 +1,7 @@
 use std::panic::resume_unwind;
 
+use tokio::task::{JoinHandle, spawn_blocking};
+
 use super::{BulkheadConfig, BulkheadHandle, BulkheadLayer};
 use crate::{config::ConfigError, rejection::Rejection};
 
@@ -85,14 +87,23 @@ impl CpuBulkhead {
         T: Send + 'static,
     {
         let permit = self.handle.acquire().await?;
-        let task = tokio::task::spawn_blocking(move || {
+        let mut task = Task(spawn_blocking(move || {
             let _permit = permit;
             work()
-        });
-        match task.await {
+        }));
+        match (&mut task.0).await {
             Ok(result) => Ok(result),
             Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
             Err(_) => Err(CpuError::RuntimeGone),
         }
+    }
+}
+
+/// Work that is not begun any more once its caller has given up; on work that runs it has no effect.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
