@@ -38,8 +38,10 @@ pub struct Permit {
     stage: Stage,
     /// Whether the answer began late.
     slow: bool,
-    /// Whether a panic now is the service's.
+    /// Whether code of the service runs. Still set when the permit is dropped, that code panicked.
     in_service: bool,
+    /// Whether the caller runs the call, so that a panic while it is held is the service's.
+    by_hand: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,12 +88,13 @@ impl Permit {
             stage: Stage::Waiting,
             slow: false,
             in_service: false,
+            by_hand: false,
         }
     }
 
     /// For a caller who holds it while it runs the call.
     pub(super) fn by_hand(mut self) -> Self {
-        self.in_service = true;
+        self.by_hand = true;
         self
     }
 
@@ -138,7 +141,8 @@ impl Permit {
     #[cold]
     fn given_up(&mut self) {
         let now = self.core.now();
-        let panicked = self.in_service && thread::panicking();
+        // The panic itself may be over: whoever caught it drops the call afterwards.
+        let panicked = self.in_service || (self.by_hand && thread::panicking());
         let failed = panicked || cancel::reason() == cancel::Reason::Deadline;
         let verdict = match self.stage {
             Stage::Done => return,
