@@ -3,7 +3,7 @@ use std::{any::Any, fmt, pin::pin, sync::Arc};
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 
-use super::{Body, End, Guard, Head, Inspect, Protocol, Wire, body::is_complete, grpc};
+use super::{Body, End, Guard, Head, Inspect, Protocol, Wire, grpc};
 use crate::{
     classify::{self, Judgment, ResponseHead, Verdict},
     rejection::Rejection,
@@ -119,10 +119,11 @@ pub(super) fn hold<B: HttpBody, E, G: Guard>(
     guard: G,
 ) -> Result<Response<Body<B, G>>, E> {
     match outcome {
-        // An upgraded connection is no longer a call.
+        // An upgraded connection is no longer a call. A body of no bytes still is one until it says
+        // that it has ended: the status of a gRPC answer without messages is in its trailers.
         Ok(response)
             if response.status() == StatusCode::SWITCHING_PROTOCOLS
-                || is_complete(response.body()) =>
+                || response.body().is_end_stream() =>
         {
             pin!(guard).end(End::COMPLETE);
             Ok(response.map(Body::free))
