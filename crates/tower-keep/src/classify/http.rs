@@ -38,7 +38,7 @@ pub(crate) fn head(wire: Wire, head: &ResponseHead<'_>) -> Judgment {
             Some(verdict) => return Judgment::Final(of_rejection(head).unwrap_or(verdict)),
             None => of_status(head),
         },
-        Wire::Http | Wire::Plain => of_status(head),
+        Wire::HeadOnly | Wire::Http | Wire::Plain => of_status(head),
     };
     Judgment::from_head(verdict, wire)
 }
