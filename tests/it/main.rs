@@ -13,6 +13,7 @@ mod circuit_breaker;
 mod context;
 mod contract;
 mod correlation_id;
+mod edges;
 mod grpc_stack;
 mod health;
 mod hyper_stack;
