@@ -17,6 +17,7 @@ mod edges;
 mod grpc_stack;
 mod health;
 mod hyper_stack;
+mod interplay;
 mod lifecycle;
 mod observe;
 mod plain_stack;
