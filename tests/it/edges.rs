@@ -33,7 +33,7 @@ use crate::{
 async fn a_refused_head_request_is_answered_in_both_versions_of_http() {
     let service = ServiceBuilder::new()
         .layer(BulkheadLayer::new(0))
-        .service_fn(async |_: Request<hyper::body::Incoming>| {
+        .service_fn(|_: Request<hyper::body::Incoming>| async {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -250,7 +250,7 @@ async fn a_breaker_that_refused_does_not_break_a_buffer_outside() {
     let service = ServiceBuilder::new()
         .buffer(8)
         .layer(layer.plain())
-        .service(service_fn(async |n: u64| Ok::<_, BoxError>(n)));
+        .service(service_fn(|n: u64| async move { Ok::<_, BoxError>(n) }));
     handle.force_open();
     let error = service.clone().oneshot(1).await.unwrap_err();
     assert!(Rejection::find(&*error).is_some());
@@ -265,7 +265,7 @@ async fn a_task_that_makes_many_calls_at_once_is_refused_by_nothing_but_the_limi
     let service = ServiceBuilder::new()
         .layer(BulkheadLayer::new(1000).plain())
         .buffer(1000)
-        .service(service_fn(async |n: u64| Ok::<_, BoxError>(n)));
+        .service(service_fn(|n: u64| async move { Ok::<_, BoxError>(n) }));
     let calls = (0..400).map(|n| service.clone().oneshot(n));
     let answers = futures_util::future::join_all(calls).await;
     assert!(answers.iter().all(Result::is_ok));

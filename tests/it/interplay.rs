@@ -9,7 +9,6 @@ use std::{
 };
 
 use axum::{Router, body::Body, routing::get};
-use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -22,7 +21,7 @@ use tower_keep::{
     health::HealthLayer,
     observe::{Event, EventKind},
     rejection::{Kind, Rejection},
-    retry::{RetryConfig, RetryHandle, RetryLayer},
+    retry::{ReplayBody, RetryConfig, RetryHandle, RetryLayer},
     timeout::{RequestBodyTimeoutLayer, TimeoutConfig, TimeoutLayer},
 };
 use tower_keep_test::contract::Contract;
@@ -77,8 +76,7 @@ async fn attempts_end_with_the_deadline_and_each_is_a_span_of_its_own() {
     let seen = Arc::new(Mutex::new(Vec::<HeaderMap>::new()));
     let client = layers.service(service_fn({
         let seen = seen.clone();
-        move |request: Request<_>| {
-            let request: Request<tower_keep::retry::ReplayBody<Body>> = request;
+        move |request: Request<ReplayBody<Body>>| {
             seen.lock().unwrap().push(request.headers().clone());
             std::future::pending::<Result<Response<Body>, Infallible>>()
         }
@@ -115,8 +113,7 @@ async fn what_waits_in_a_queue_until_its_deadline_was_no_failure_of_the_service(
             ..BulkheadConfig::queued(1)
         }
     );
-    let client = layers.service(service_fn(async |_: Request<_>| {
-        let _: Request<tower_keep::retry::ReplayBody<Body>>;
+    let client = layers.service(service_fn(|_: Request<ReplayBody<Body>>| async {
         Ok::<_, Infallible>(Response::new(Body::empty()))
     }));
     let _taken = handles.bulkhead.acquire().await.unwrap();
@@ -134,7 +131,11 @@ async fn a_refusal_that_a_handler_passes_on_is_no_failure_of_the_handler() {
     let handles = (outer.handle(), inner.handle());
     let retry = RetryLayer::default();
     let retries = retry.handle();
-    let client = inner.layer_service();
+    let client = ServiceBuilder::new()
+        .layer(inner)
+        .service_fn(|_: Request<Body>| async {
+            Ok::<_, Infallible>(Response::new(Body::from("paid")))
+        });
     let app: Router = Router::new()
         .route(
             "/",
@@ -159,45 +160,6 @@ async fn a_refusal_that_a_handler_passes_on_is_no_failure_of_the_handler() {
     assert_eq!(retries.snapshot().retries, 0);
 }
 
-/// A breaker around a service that always answers.
-trait LayerService {
-    fn layer_service(
-        self,
-    ) -> impl tower::Service<
-        Request<Body>,
-        Response = Response<
-            impl http_body::Body<Data = Bytes, Error = tower_keep::BoxError> + Send + 'static,
-        >,
-        Error = Infallible,
-        Future: Send,
-    > + Clone
-    + Send
-    + Sync
-    + 'static;
-}
-
-impl LayerService for CircuitBreakerLayer {
-    fn layer_service(
-        self,
-    ) -> impl tower::Service<
-        Request<Body>,
-        Response = Response<
-            impl http_body::Body<Data = Bytes, Error = tower_keep::BoxError> + Send + 'static,
-        >,
-        Error = Infallible,
-        Future: Send,
-    > + Clone
-    + Send
-    + Sync
-    + 'static {
-        ServiceBuilder::new()
-            .layer(self)
-            .service_fn(async |_: Request<Body>| {
-                Ok::<_, Infallible>(Response::new(Body::from("paid")))
-            })
-    }
-}
-
 /// Five frames, one a second.
 fn five_ticks() -> Body {
     let ticks = stream::iter(0..5).then(async |_| {
@@ -211,7 +173,7 @@ fn five_ticks() -> Body {
 async fn a_deadline_for_the_head_does_not_end_a_body_that_a_handler_passes_on() {
     let client = ServiceBuilder::new()
         .layer(TimeoutLayer::new(10 * S))
-        .service(service_fn(async |_: Request<Body>| {
+        .service(service_fn(|_: Request<Body>| async {
             Ok::<_, Infallible>(Response::new(five_ticks()))
         }));
     let server = TimeoutConfig {
@@ -233,7 +195,7 @@ async fn a_deadline_for_the_head_does_not_end_a_body_that_a_handler_passes_on() 
 async fn a_deadline_for_the_head_ends_a_body_that_the_handler_reads_itself() {
     let client = ServiceBuilder::new()
         .layer(TimeoutLayer::new(10 * S))
-        .service(service_fn(async |_: Request<Body>| {
+        .service(service_fn(|_: Request<Body>| async {
             Ok::<_, Infallible>(Response::new(five_ticks()))
         }));
     let server = TimeoutConfig {
