@@ -3,7 +3,7 @@ use std::panic::resume_unwind;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{BulkheadConfig, BulkheadHandle, BulkheadLayer};
-use crate::{config::ConfigError, rejection::Rejection};
+use crate::{config::ConfigError, context::Context, rejection::Rejection};
 
 /// Places for work that keeps a processor busy, on threads where it does not stall the runtime.
 ///
@@ -71,7 +71,7 @@ impl CpuBulkhead {
         &self.handle
     }
 
-    /// Runs `work` on a blocking thread.
+    /// Runs `work` on a blocking thread, in the [context](crate::context) of the caller.
     ///
     /// Dropping the future before `work` has started keeps it from starting; after that `work` goes on
     /// and its result is thrown away.
@@ -87,9 +87,13 @@ impl CpuBulkhead {
         T: Send + 'static,
     {
         let permit = self.handle.acquire().await?;
+        let context = Context::current();
         let mut task = Task(spawn_blocking(move || {
             let _permit = permit;
-            work()
+            match context {
+                Some(context) => context.run(work),
+                None => work(),
+            }
         }));
         match (&mut task.0).await {
             Ok(result) => Ok(result),
