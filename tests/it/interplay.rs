@@ -225,12 +225,11 @@ async fn a_caller_that_drops_a_body_that_is_passed_on_frees_the_places_of_both()
     let places = [BulkheadLayer::new(1), BulkheadLayer::new(1)];
     let handles = places.each_ref().map(BulkheadLayer::handle);
     let [outer, inner] = places;
-    let client =
-        ServiceBuilder::new()
-            .layer(inner)
-            .service(service_fn(async |_: Request<Body>| {
-                Ok::<_, Infallible>(Response::new(five_ticks()))
-            }));
+    let client = ServiceBuilder::new()
+        .layer(inner)
+        .service(service_fn(|_: Request<Body>| async {
+            Ok::<_, Infallible>(Response::new(five_ticks()))
+        }));
     let app: Router = Router::new()
         .route(
             "/",
