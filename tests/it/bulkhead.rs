@@ -395,3 +395,44 @@ async fn a_wait_that_is_over_holds_nothing_however_long_it_is_kept() {
     drop(held);
     assert_eq!(running(&handle), 0, "no place goes to it");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_that_give_up_and_limits_that_change_lose_no_place_on_many_threads() {
+    let layer = queued(4, 8);
+    let handle = layer.handle();
+    let callers = (0..8).map(|caller| {
+        let handle = handle.clone();
+        tokio::spawn(async move {
+            for call in 0..2_000_usize {
+                let patience = (caller + call) % 5;
+                let give_up = async {
+                    for _ in 0..patience {
+                        yield_now().await;
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    place = handle.acquire() => {
+                        yield_now().await;
+                        drop(place);
+                    }
+                    () = give_up => {}
+                }
+                if call % 100 == 0 {
+                    let config = BulkheadConfig {
+                        max_concurrent: call / 100 % 4,
+                        ..handle.config()
+                    };
+                    handle.update(config).unwrap();
+                }
+            }
+        })
+    });
+    for caller in join_all(callers).await {
+        caller.unwrap();
+    }
+    let now = handle.snapshot();
+    assert_eq!((now.running, now.waiting), (0, 0));
+    handle.update(BulkheadConfig::new(1)).unwrap();
+    assert!(handle.acquire().await.is_ok());
+}
