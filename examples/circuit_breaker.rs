@@ -12,7 +12,10 @@ use axum::{Router, body::Body, http::StatusCode, routing::get};
 use http::Request;
 use tokio::time::sleep;
 use tower::ServiceExt;
-use tower_keep::circuit_breaker::{CircuitBreakerConfig, CircuitBreakerLayer};
+use tower_keep::{
+    circuit_breaker::{CircuitBreakerConfig, CircuitBreakerLayer},
+    observe::{Event, EventKind},
+};
 
 #[tokio::main]
 async fn main() -> Result<(), tower_keep::BoxError> {
@@ -25,7 +28,11 @@ async fn main() -> Result<(), tower_keep::BoxError> {
     };
     let breaker = CircuitBreakerLayer::from_config(config)?
         .named("payments")
-        .observe(|event: &tower_keep::observe::Event| println!("      {event}"));
+        .observe(|event: &Event| {
+            if let EventKind::StateChanged { .. } = event.kind {
+                println!("      {event}");
+            }
+        });
 
     let down = Arc::new(AtomicBool::new(false));
     let handler = {
@@ -37,7 +44,7 @@ async fn main() -> Result<(), tower_keep::BoxError> {
     };
     let app = Router::new().route("/pay", get(handler)).layer(breaker);
 
-    for n in 1..=20 {
+    for n in 1..=18 {
         match n {
             3 => down.store(true, Relaxed),
             9 => down.store(false, Relaxed),
@@ -46,6 +53,7 @@ async fn main() -> Result<(), tower_keep::BoxError> {
         let request = Request::get("/pay").body(Body::empty())?;
         let response = app.clone().oneshot(request).await?;
         println!("call {n:2}: {}", response.status());
+        drop(response); // which ends the call
         sleep(Duration::from_millis(50)).await;
     }
     Ok(())

@@ -383,7 +383,7 @@ async fn after_it_closes_traffic_grows() {
     let app = upstream.app().layer(layer);
     call(&app).await;
     upstream.status.store(200, SeqCst);
-    advance(Duration::from_secs(5)).await;
+    advance(Duration::from_secs(20)).await;
     call(&app).await;
     upstream.hits();
     for (after, share) in [(0, 10), (2, 55), (2, 100)] {

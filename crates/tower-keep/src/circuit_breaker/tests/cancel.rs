@@ -9,7 +9,6 @@ use tower::service_fn;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::*;
 use crate::{
     circuit_breaker::{Breaker, CircuitBreakerHandle},
     common::cancel::{Reason, because},

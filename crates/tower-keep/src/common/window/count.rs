@@ -33,8 +33,9 @@ impl CountWindow {
         let place = (self.next.fetch_add(1, Relaxed) % len as u64) as usize;
         let word = &self.words[place / SLOTS];
         let shift = (place % SLOTS) as u32 * SLOT_BITS;
-        let slot =
-            (PRESENT | u64::from(outcome.bad) * BAD | u64::from(outcome.slow) * SLOW) << shift;
+        let bad = if outcome.bad { BAD } else { 0 };
+        let slow = if outcome.slow { SLOW } else { 0 };
+        let slot = (PRESENT | bad | slow) << shift;
         let mut seen = word.load(Relaxed);
         loop {
             let kept = match generations_behind(seen, generation) {
