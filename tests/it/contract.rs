@@ -59,11 +59,7 @@ mod timeout {
 
     #[tokio::test(start_paused = true)]
     async fn on_plain() {
-        contract::plain(
-            || TimeoutLayer::default().plain(),
-            |_: &TimeoutLayer<_>| {},
-        )
-        .await;
+        contract::plain(|| TimeoutLayer::default().plain(), |_: &TimeoutLayer<_>| {}).await;
     }
 }
 
