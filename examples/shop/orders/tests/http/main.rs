@@ -7,5 +7,6 @@ mod correlation;
 mod health;
 mod idempotency;
 mod outage;
+mod process;
 mod refusals;
 mod shop;

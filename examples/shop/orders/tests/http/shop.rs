@@ -29,9 +29,9 @@ pub(crate) struct Shop {
     /// The layers in front of inventory and payments.
     pub(crate) peers: Vec<ClientHandles>,
     payments: Option<Host>,
-    inventory: Host,
-    payments_at: SocketAddr,
-    folder: TempDir,
+    pub(crate) inventory: Host,
+    pub(crate) payments_at: SocketAddr,
+    pub(crate) folder: TempDir,
 }
 
 /// Sends requests to one service, over real connections.
@@ -134,10 +134,7 @@ impl Shop {
 
     /// Waits until the order has this status.
     pub(crate) async fn settles(&self, id: &str, status: &str) {
-        until(&format!("{id} is {status}"), async || {
-            self.order(id).await["status"] == status
-        })
-        .await;
+        self.caller.settles(id, status).await;
     }
 
     /// The account: what is left, what captured payments took, how many there are.
@@ -188,6 +185,14 @@ impl Caller {
         }
         self.ask(request.body(Body::from(body.to_owned())).unwrap())
             .await
+    }
+
+    /// Waits until the order has this status.
+    pub(crate) async fn settles(&self, id: &str, status: &str) {
+        until(&format!("{id} is {status}"), async || {
+            self.get(&format!("/orders/{id}")).await.body["status"] == status
+        })
+        .await;
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
