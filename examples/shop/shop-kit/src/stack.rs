@@ -157,7 +157,7 @@ fn health(name: &str, version: &str) -> HealthConfig {
         },
         lifecycle: LifecycleConfig {
             // Nothing balances load in front of the demo. Behind Kubernetes: the default, 5 s.
-            drain_delay: Duration::from_millis(500),
+            drain_delay: Duration::from_secs(1),
             deadline: Duration::from_secs(10),
             ..LifecycleConfig::default()
         },
