@@ -10,9 +10,11 @@ use std::{
 };
 
 use divan::{AllocProfiler, Bencher, black_box};
-use tower_keep::BoxError;
-use tower_keep::bulkhead::BulkheadLayer;
-use tower_layer::{Identity, Layer};
+use tower_keep::{
+    BoxError, bulkhead::BulkheadLayer, circuit_breaker::CircuitBreakerLayer, retry::RetryLayer,
+    timeout::TimeoutLayer,
+};
+use tower_layer::{Identity, Layer, Stack};
 use tower_service::Service;
 
 #[global_allocator]
@@ -48,7 +50,7 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
-        .unwrap();
+        .expect("a runtime without sockets needs nothing");
     let _entered = runtime.enter();
     let mut service = layer.layer(Echo);
     let mut cx = Context::from_waker(Waker::noop());
@@ -72,4 +74,34 @@ fn bare(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn bulkhead(bencher: Bencher<'_, '_>) {
     call(bencher, BulkheadLayer::new(1000).plain());
+}
+
+#[divan::bench]
+fn circuit_breaker(bencher: Bencher<'_, '_>) {
+    call(bencher, CircuitBreakerLayer::new().plain());
+}
+
+#[divan::bench]
+fn retry(bencher: Bencher<'_, '_>) {
+    call(bencher, RetryLayer::default().plain());
+}
+
+#[divan::bench]
+fn timeout(bencher: Bencher<'_, '_>) {
+    call(bencher, TimeoutLayer::default().plain());
+}
+
+#[divan::bench]
+fn timeout_retry_breaker_bulkhead(bencher: Bencher<'_, '_>) {
+    let layers = Stack::new(
+        BulkheadLayer::new(1000).plain(),
+        Stack::new(
+            CircuitBreakerLayer::new().plain(),
+            Stack::new(
+                RetryLayer::default().plain(),
+                TimeoutLayer::default().plain(),
+            ),
+        ),
+    );
+    call(bencher, layers);
 }

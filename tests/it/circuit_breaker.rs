@@ -116,6 +116,7 @@ pub(crate) fn changes(events: &mut Subscription) -> Vec<String> {
             to,
             level,
             reason,
+            ..
         } = event.kind
         {
             changes.push(format!("{from} -> {to} {level}: {reason}"));

@@ -179,7 +179,7 @@ async fn a_check_that_flaps_leaves_readiness_where_it_was() {
     let check = {
         let runs = runs.clone();
         move || {
-            let even = runs.fetch_add(1, Relaxed) % 2 == 0;
+            let even = runs.fetch_add(1, Relaxed).is_multiple_of(2);
             async move { even.then_some(()).ok_or("flap") }
         }
     };

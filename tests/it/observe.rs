@@ -9,7 +9,8 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_keep::{
     BoxError,
-    bulkhead::BulkheadLayer,
+    bulkhead::{BulkheadConfig, BulkheadLayer},
+    circuit_breaker::CircuitBreakerLayer,
     observe::{Event, EventKind, Metrics, Missed, Observer},
 };
 
@@ -108,10 +109,7 @@ fn metrics_have_the_names_and_labels_of_the_docs() {
         runtime.block_on(async {
             let layer = BulkheadLayer::new(1).named("quotes").observe(Metrics);
             call(layer.clone()).await.unwrap();
-            layer
-                .handle()
-                .update(tower_keep::bulkhead::BulkheadConfig::new(0))
-                .unwrap();
+            layer.handle().update(BulkheadConfig::new(0)).unwrap();
             call(layer).await.unwrap_err();
         });
     });
@@ -142,5 +140,59 @@ fn metrics_have_the_names_and_labels_of_the_docs() {
             "tower_keep_queue_wait_seconds{layer=bulkhead,name=quotes} 1 values",
             "tower_keep_rejections_total{layer=bulkhead,name=quotes,reason=bulkhead_full,enforced=true} 1",
         ]
+    );
+}
+
+#[test]
+fn log_lines_are_as_loud_as_the_event_is_rare() {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .without_time()
+        .with_ansi(false)
+        .with_writer({
+            let lines = lines.clone();
+            move || lines.clone()
+        })
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let bulkhead = BulkheadLayer::new(0).named("quotes");
+            call(bulkhead.clone()).await.unwrap_err();
+            bulkhead.handle().update(BulkheadConfig::new(1)).unwrap();
+            call(bulkhead).await.unwrap();
+            let breaker = CircuitBreakerLayer::new().named("quotes").handle();
+            breaker.force_open();
+            breaker.auto();
+        });
+    });
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let of_layers: Vec<_> = lines
+        .lines()
+        .map(|line| line.split(" layer=").next().unwrap().trim())
+        .collect();
+    assert_eq!(
+        of_layers,
+        [
+            "DEBUG tower_keep: bulkhead quotes: call rejected: all 0 places are taken",
+            "INFO tower_keep: bulkhead quotes: configuration updated",
+            "WARN tower_keep: circuit_breaker quotes: closed -> open (forced open)",
+            "INFO tower_keep: circuit_breaker quotes: open -> closed (automatic again)",
+        ],
+        "{lines}"
     );
 }

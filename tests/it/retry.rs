@@ -49,6 +49,7 @@ pub(crate) fn layer() -> RetryLayer {
 
 type Sent = Request<ReplayBody<Full<Bytes>>>;
 type Answer = Result<Response<Full<Bytes>>, BoxError>;
+type Failure = Box<dyn Fn() -> Answer + Send + Sync>;
 
 /// An HTTP service that answers as told, and the number of attempts it saw.
 fn upstream<F>(
@@ -86,7 +87,7 @@ async fn every_method_is_retried_after_every_failure_exactly_where_it_is_safe() 
     let io_error = |kind: io::ErrorKind| move || -> Answer { Err(io::Error::from(kind).into()) };
     let answered = |code: u16| move || -> Answer { Ok(status(code)) };
     // Failure, attempts if idempotent, attempts if not.
-    let failures: Vec<(&str, Box<dyn Fn() -> Answer + Send + Sync>, u32, u32)> = vec![
+    let failures: Vec<(&str, Failure, u32, u32)> = vec![
         ("200", Box::new(answered(200)), 1, 1),
         ("404", Box::new(answered(404)), 1, 1),
         ("408", Box::new(answered(408)), 3, 1),

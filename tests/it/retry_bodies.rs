@@ -281,7 +281,7 @@ async fn a_body_that_fails_itself_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_is_counted_while_the_call_runs_and_freed_with_it() {
+async fn what_is_kept_is_counted_while_the_call_runs() {
     let (counted, mut counts) = tokio::sync::mpsc::unbounded_channel();
     let service = layer().layer(service_fn(move |request: Request<ReplayBody<Body>>| {
         let counted = counted.clone();

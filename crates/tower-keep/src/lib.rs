@@ -68,3 +68,8 @@ pub mod timeout;
 
 /// The error that any error turns into; `tower::BoxError` is the same type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -9,7 +9,7 @@ use super::{
     config::CircuitBreakerConfig,
     gate::{AtomicGate, Gate, Rule, share},
     meter::Meter,
-    mode::Mode,
+    mode::{Mode, State},
     permit::Permit,
     state::{Admission, BRIEFLY, Machine, Moment},
 };
@@ -227,6 +227,7 @@ impl Core {
                 from: change.from.as_str(),
                 to: change.to.as_str(),
                 level: change.to.level(),
+                alarming: change.to == State::Open,
                 reason: change.cause.to_string(),
             });
         }

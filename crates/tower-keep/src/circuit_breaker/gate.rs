@@ -17,31 +17,33 @@ pub(super) struct Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     /// All of them, and their outcomes can open the breaker.
-    All,
+    All = 0,
     /// All of them, and their outcomes are counted.
-    AllCounted,
+    AllCounted = 1,
     /// All of them.
-    AllUncounted,
+    AllUncounted = 2,
     /// A share of them that grows until [`AtomicGate::until`].
-    Ramp,
+    Ramp = 3,
     /// The state machine knows.
-    Ask,
+    Ask = 4,
     /// None until [`AtomicGate::until`], then the state machine knows.
-    NoneUntil,
+    NoneUntil = 5,
     /// None.
-    None,
+    None = 6,
 }
 
 impl Rule {
-    const ALL: [Self; 7] = [
-        Self::All,
-        Self::AllCounted,
-        Self::AllUncounted,
-        Self::Ramp,
-        Self::Ask,
-        Self::NoneUntil,
-        Self::None,
-    ];
+    fn from_bits(bits: u64) -> Self {
+        match bits {
+            0 => Self::All,
+            1 => Self::AllCounted,
+            2 => Self::AllUncounted,
+            3 => Self::Ramp,
+            4 => Self::Ask,
+            5 => Self::NoneUntil,
+            _ => Self::None,
+        }
+    }
 }
 
 impl Gate {
@@ -51,7 +53,7 @@ impl Gate {
 
     fn unpack(word: u64) -> Self {
         Self {
-            rule: Rule::ALL[(word & 0b111) as usize],
+            rule: Rule::from_bits(word & 0b111),
             generation: word >> 4,
             observes: word & 0b1000 != 0,
         }
@@ -60,7 +62,7 @@ impl Gate {
 
 /// The state machine's present gate, for calls to read without a lock.
 ///
-/// `open` is stored with release after the other two and loaded with acquire before them, so that
+/// `gate` is stored with release after the other two and loaded with acquire before them, so that
 /// whoever sees a gate sees its times or later ones. Later ones are harmless: they make a call ask
 /// the state machine, or tell it a different time to come back. Only the holder of the machine's
 /// lock stores.

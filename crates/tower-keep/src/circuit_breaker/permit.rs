@@ -98,9 +98,10 @@ impl Permit {
     /// Runs code of the service: a panic in it is the service's failure.
     #[inline]
     pub(super) fn in_service<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        self.in_service = true;
+        // Restored, not cleared: a body that panicked is dropped in here as well.
+        let before = std::mem::replace(&mut self.in_service, true);
         let result = work();
-        self.in_service = false;
+        self.in_service = before;
         result
     }
 

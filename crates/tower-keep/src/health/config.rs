@@ -23,7 +23,7 @@ pub struct HealthConfig {
     pub details: Details,
     /// How checks run.
     pub check: CheckConfig,
-    /// How single checks run, by name; nothing of [`check`](Self::check) applies to them. A name
+    /// How single checks run, by name; nothing of [`check`](field@Self::check) applies to them. A name
     /// that no check has is of no effect.
     pub checks: BTreeMap<String, CheckConfig>,
     /// How the process goes.

@@ -197,6 +197,7 @@ impl Lifecycle {
             from: from.as_str(),
             to: to.as_str(),
             level: to.level(),
+            alarming: to == Phase::Forced,
             reason: reason.to_owned(),
         });
     }

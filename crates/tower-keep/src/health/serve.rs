@@ -98,7 +98,7 @@ impl HealthLayer {
         let mut stop = pin!(async {
             stop.await;
             lifecycle.stop();
-            std::future::pending::<()>().await
+            std::future::pending::<()>().await;
         });
         tokio::select! {
             () = accept => {}

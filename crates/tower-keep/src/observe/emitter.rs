@@ -151,9 +151,22 @@ impl Emitter {
         GLOBAL.calls.load(Relaxed) || self.0.listeners.calls.load(Relaxed)
     }
 
+    /// Whether anybody listens to this.
+    fn hears(&self, kind: &EventKind) -> bool {
+        #[cfg(feature = "tracing")]
+        if super::tracing::wants(kind) {
+            return true;
+        }
+        let _ = kind;
+        GLOBAL.any.load(Relaxed) || self.0.listeners.any.load(Relaxed)
+    }
+
     /// Tells everybody. Never call it with a lock held.
     #[cold]
     pub(crate) fn emit(&self, kind: EventKind) {
+        if !self.hears(&kind) {
+            return;
+        }
         let event = Event {
             layer: self.0.layer,
             name: self.name(),

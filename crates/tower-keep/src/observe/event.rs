@@ -92,6 +92,8 @@ pub enum EventKind {
         to: &'static str,
         /// The number of the state it is in, for a gauge: 0 is the normal one.
         level: u8,
+        /// Whether somebody should look at it: a warning in the log.
+        alarming: bool,
         /// Why.
         reason: String,
     },

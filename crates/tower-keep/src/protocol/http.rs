@@ -12,7 +12,7 @@ use crate::{
 /// HTTP, and gRPC where a request says so: axum, hyper, tonic, clients.
 ///
 /// A refusal is a response, so the error type stays what it is. What counts as a failure is
-/// [`classify::http`](crate::classify::http) unless [`classify`](Http::classify) says otherwise.
+/// the table of [`classify`](crate::classify), unless [rules of your own](Http::classify) say otherwise.
 #[derive(Clone, Default)]
 pub struct Http {
     rules: Option<Arc<Rules>>,

@@ -166,7 +166,8 @@ where
                     step.set(Step::Readying);
                 }
                 StepProjected::Readying => {
-                    // Until the deadline at most: the layer that set it is outside and drops us.
+                    // As long as it takes: the last answer is gone, and a timeout layer outside drops
+                    // us at the deadline.
                     ready!(self.inner.poll_ready(cx))?;
                     let trying = self.again();
                     step.set(Step::Trying(trying));

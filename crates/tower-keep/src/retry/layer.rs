@@ -26,18 +26,24 @@ use crate::{
 /// | takes another one: a client of boxed bodies | [`.map_body(BodyExt::boxed_unsync)`](Self::map_body) |
 ///
 /// ```
+/// use axum::{Router, body::Body, extract::Request, middleware, response::Response, routing::get};
 /// use tower::ServiceBuilder;
 /// use tower_keep::retry::RetryLayer;
 ///
-/// # fn channel(channel: tonic::transport::Channel) {
-/// let channel = ServiceBuilder::new()
-///     .layer(RetryLayer::default().grpc().same_body(tonic::body::Body::new))
-///     // Boxed, so that the layer can look into it: was the connection refused?
-///     .map_err(tower_keep::BoxError::from)
-///     .service(channel);
-/// let client = tonic_health::pb::health_client::HealthClient::new(channel);
-/// # }
+/// async fn log(request: Request, next: middleware::Next) -> Response {
+///     println!("{}", request.uri());
+///     next.run(request).await
+/// }
+///
+/// // `from_fn` takes axum's `Body` and no other.
+/// let stack = ServiceBuilder::new()
+///     .layer(RetryLayer::default().same_body(Body::new))
+///     .layer(middleware::from_fn(log));
+/// let app: Router = Router::new().route("/", get(|| async { "done" })).layer(stack);
 /// ```
+///
+/// The same with tonic's `Body::new` fits a `Channel`. Its error is looked into for connections that
+/// could not be made once it is boxed: put `.map_err(BoxError::from)` between layer and channel.
 #[derive(Clone, Debug)]
 pub struct RetryLayer<P = Http, R = Replayed> {
     shared: Arc<Shared>,

@@ -26,6 +26,8 @@
 //!
 //! On a client: inside the deadline, outside the circuit breaker, the bulkhead and the timeout of one
 //! attempt. So each attempt is counted, gets a place of its own, and no place is held during a wait.
+//! A retry whose wait would end past the deadline is not made; one that has begun, or whose service
+//! does not become ready, is ended by the timeout layer outside.
 //!
 //! # Bodies
 //!

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{
     cause::Cause,
     config::{CircuitBreakerConfig, Window},
-    gate::Rule,
+    gate::{AtomicGate, Gate, Rule},
     meter::Meter,
     mode::{Mode, State},
     state::{Admission, Change, Machine, Moment},

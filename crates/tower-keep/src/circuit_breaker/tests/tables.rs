@@ -167,6 +167,17 @@ fn results_of_another_generation_move_nothing() {
 }
 
 #[test]
+fn a_call_of_the_closed_state_before_last_does_not_open_it() {
+    let (mut machine, id) = half_open(CircuitBreakerConfig {
+        probes: 1,
+        ..config()
+    });
+    end_probe(&mut machine, id, GOOD, at(5.0));
+    machine.trip(0, Cause::InARow(10), None, at(5.0));
+    assert_eq!(machine.state_at(secs(5.0)), State::Closed);
+}
+
+#[test]
 fn the_ramp_lets_a_growing_share_through_and_remembers_a_relapse() {
     let (mut machine, id) = half_open(CircuitBreakerConfig {
         probes: 1,
@@ -250,6 +261,29 @@ fn a_breaker_that_only_observed_goes_on_where_it_was() {
         machine.admit(at(1.0)),
         Admission::Refused { retry_after: left }
     );
+}
+
+#[test]
+fn a_gate_survives_its_word() {
+    let rules = [
+        Rule::All,
+        Rule::AllCounted,
+        Rule::AllUncounted,
+        Rule::Ramp,
+        Rule::Ask,
+        Rule::NoneUntil,
+        Rule::None,
+    ];
+    for (generation, rule) in (1_000..).zip(rules) {
+        for observes in [true, false] {
+            let gate = Gate {
+                rule,
+                generation,
+                observes,
+            };
+            assert_eq!(AtomicGate::new(gate).load(), gate);
+        }
+    }
 }
 
 #[test]
