@@ -55,6 +55,7 @@ async fn place(
         let progress = orders.flow.advance(id).await?;
         let answer = answer(progress.order());
         orders.store.answer(&keyed, &answer).await?;
+        tracing::info!(order = %id, status = answer.status(), "order answered");
         Ok::<_, Problem>(answer)
     });
     work.await.map_err(|_| interrupted())?

@@ -30,9 +30,8 @@ pub(crate) fn print(seen: &Seen, books: &Books, outage: &Outage, layers: &[Heard
     );
     row("slowest answer during it", time(seen.slowest(began..ended)));
     row("slowest answer after it", time(seen.slowest(ended..)));
-    for heard in layers {
-        print_layers(heard, outage);
-    }
+    println!();
+    print_layers(layers, outage);
     println!();
     println!("What the books say");
     for (status, count) in &books.orders {
@@ -61,30 +60,45 @@ pub(crate) fn print(seen: &Seen, books: &Books, outage: &Outage, layers: &[Heard
     }
 }
 
-fn print_layers(heard: &Heard, outage: &Outage) {
-    let peer = &heard.peer;
-    let retry = peer.retry.snapshot();
-    println!();
-    println!("What the layers did, orders -> {}", peer.name);
-    row("calls", retry.calls);
-    row("retries made", retry.retries);
-    row("refused by the open circuit", heard.refused());
-    row("refused by the bulkhead", peer.bulkhead.snapshot().refused);
-    if let Some(open) = heard.first("open", outage.began) {
-        row(
-            "from the kill to circuit open",
-            seconds(open - outage.began),
-        );
-    }
+/// One column for each peer.
+fn print_layers(layers: &[Heard], outage: &Outage) {
+    let columns = |value: &dyn Fn(&Heard) -> String| -> String {
+        layers
+            .iter()
+            .map(|heard| format!("{:<12}", value(heard)))
+            .collect()
+    };
+    println!("What the layers did between orders and ...");
+    row("", columns(&|heard| heard.peer.name.to_owned()));
+    row(
+        "calls",
+        columns(&|heard| heard.peer.retry.snapshot().calls.to_string()),
+    );
+    row(
+        "retries",
+        columns(&|heard| heard.peer.retry.snapshot().retries.to_string()),
+    );
+    row(
+        "refused by the bulkhead",
+        columns(&|heard| heard.peer.bulkhead.snapshot().refused.to_string()),
+    );
+    row(
+        "refused by the circuit breaker",
+        columns(&|heard| heard.refused().to_string()),
+    );
+    row(
+        "from the kill to circuit open",
+        columns(&|heard| seconds(heard.first("open", outage.began), outage.began)),
+    );
     // Before the return it cannot close: nobody is there to answer its probes.
-    if let Some(closed) = heard.first("closed", outage.began) {
-        let took = closed.saturating_duration_since(outage.ended);
-        row("from the return to circuit closed", seconds(took));
-    }
+    row(
+        "from the return to circuit closed",
+        columns(&|heard| seconds(heard.first("closed", outage.began), outage.ended)),
+    );
 }
 
 fn row(what: &str, value: impl std::fmt::Display) {
-    println!("  {what:<34} {value}");
+    println!("{}", format!("  {what:<34} {value}").trim_end());
 }
 
 fn euro(minor: i64) -> String {
@@ -95,6 +109,9 @@ fn time(duration: Option<Duration>) -> String {
     duration.map_or("-".to_owned(), |time| format!("{} ms", time.as_millis()))
 }
 
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
+fn seconds(moment: Option<Instant>, since: Instant) -> String {
+    moment.map_or("-".to_owned(), |moment| {
+        let took = moment.saturating_duration_since(since);
+        format!("{:.1} s", took.as_secs_f64())
+    })
 }
