@@ -106,12 +106,15 @@ fn euro(minor: i64) -> String {
 }
 
 fn time(duration: Option<Duration>) -> String {
-    duration.map_or("-".to_owned(), |time| format!("{} ms", time.as_millis()))
+    duration.map_or_else(|| "-".to_owned(), |time| format!("{} ms", time.as_millis()))
 }
 
 fn seconds(moment: Option<Instant>, since: Instant) -> String {
-    moment.map_or("-".to_owned(), |moment| {
-        let took = moment.saturating_duration_since(since);
-        format!("{:.1} s", took.as_secs_f64())
-    })
+    moment.map_or_else(
+        || "-".to_owned(),
+        |moment| {
+            let took = moment.saturating_duration_since(since);
+            format!("{:.1} s", took.as_secs_f64())
+        },
+    )
 }
