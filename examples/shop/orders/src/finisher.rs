@@ -23,6 +23,8 @@ pub struct Finisher([JoinHandle<()>; 2]);
 
 /// How often the database is asked when there is nothing to do.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long it is left alone after it failed.
+const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 /// How many orders one pass takes.
 const PASS: i64 = 32;
 
@@ -88,8 +90,7 @@ impl Queue {
                 }
                 Err(error) => {
                     tracing::error!(%error, %peer, "finisher cannot use the database");
-                    failures += 1;
-                    backoff(failures)
+                    DATABASE_PAUSE
                 }
             };
             sleep(rest).await;
