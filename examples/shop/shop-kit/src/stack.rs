@@ -51,8 +51,10 @@ pub fn server_stack(
         let database = database.clone();
         async move { database.ping().await }
     };
-    let health =
-        HealthLayer::from_config(health(name, version))?.critical("database", datastore(ping));
+    let bulkhead = BulkheadLayer::from_config(places())?.named(name);
+    let health = HealthLayer::from_config(health(name, version))?
+        .critical("database", datastore(ping))
+        .watch(bulkhead.handle());
 
     let layers = ServiceBuilder::new()
         // Outside whatever may refuse, so that refusals and their events carry the id too.
@@ -61,7 +63,7 @@ pub fn server_stack(
         // is earlier: nobody works for a caller who has given up.
         .layer(TimeoutLayer::from_config(answer_within(SERVER_TIMEOUT))?.named(name))
         // Innermost: a place is for a request that is worked on, until the end of its answer.
-        .layer(BulkheadLayer::from_config(places())?.named(name));
+        .layer(bulkhead);
     Ok(Server {
         health,
         router: router.layer(layers),
