@@ -5,6 +5,7 @@
 
 mod check;
 mod customers;
+mod layers;
 mod load;
 mod options;
 mod report;

@@ -50,7 +50,7 @@ impl Screen {
     /// A line that stands in for the bar where there is none.
     pub(crate) fn instead_of_bar(&self, counts: &impl Display) {
         if self.plain {
-            self.line(format!("         so far: {counts}"));
+            self.line(format!("  so far: {counts}"));
         }
     }
 
