@@ -18,7 +18,8 @@ use tracing_subscriber::{
 pub fn parse<T: Parser>() -> Result<T, ExitCode> {
     T::try_parse().map_err(|error| {
         if !error.use_stderr() {
-            print!("{error}");
+            // Whoever closes the pipe early has read enough.
+            let _ = error.print();
             return ExitCode::SUCCESS;
         }
         eprintln!("{} (try --help)", one_line(&error.to_string()));

@@ -15,8 +15,8 @@ pub(crate) struct Outage {
 
 /// Prints what customers saw, what the layers did and what the books say.
 pub(crate) fn print(seen: &Seen, books: &Books, outage: &Outage, layers: &[Heard]) {
-    println!();
-    println!("What customers saw");
+    say!();
+    say!("What customers saw");
     row("confirmed at once (201)", seen.confirmed);
     row("accepted as pending (202)", seen.pending);
     row("refused (402, 409)", seen.refused);
@@ -30,10 +30,10 @@ pub(crate) fn print(seen: &Seen, books: &Books, outage: &Outage, layers: &[Heard
     );
     row("slowest answer during it", time(seen.slowest(began..ended)));
     row("slowest answer after it", time(seen.slowest(ended..)));
-    println!();
+    say!();
     print_layers(layers, outage);
-    println!();
-    println!("What the books say");
+    say!();
+    say!("What the books say");
     for (status, count) in &books.orders {
         row(&format!("orders {status}"), count);
     }
@@ -54,9 +54,9 @@ pub(crate) fn print(seen: &Seen, books: &Books, outage: &Outage, layers: &[Heard
             books.stock_seeded.to_string(),
         ),
     );
-    println!();
+    say!();
     for wrong in &books.wrong {
-        println!("WRONG  {wrong}");
+        say!("WRONG  {wrong}");
     }
 }
 
@@ -68,7 +68,7 @@ fn print_layers(layers: &[Heard], outage: &Outage) {
             .map(|heard| format!("{:<12}", value(heard)))
             .collect()
     };
-    println!("What the layers did between orders and ...");
+    say!("What the layers did between orders and ...");
     row("", columns(&|heard| heard.peer.name.to_owned()));
     row(
         "calls",
@@ -98,7 +98,7 @@ fn print_layers(layers: &[Heard], outage: &Outage) {
 }
 
 fn row(what: &str, value: impl std::fmt::Display) {
-    println!("{}", format!("  {what:<34} {value}").trim_end());
+    say!("{}", format!("  {what:<34} {value}").trim_end());
 }
 
 fn euro(minor: i64) -> String {

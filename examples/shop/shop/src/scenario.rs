@@ -65,7 +65,7 @@ async fn run(options: &Options) -> Result<(), StartError> {
     system.stop().await;
     report::print(&seen, &books, &outage, layers.heard());
     if books.wrong.is_empty() && seen.failed.is_empty() {
-        println!(
+        say!(
             "No money and no stock was lost or doubled. It took {:.0} s.",
             screen.age().as_secs_f64()
         );
@@ -80,19 +80,19 @@ async fn run(options: &Options) -> Result<(), StartError> {
 }
 
 fn introduce(system: &System, places: &Places) {
-    println!("The shop is open.");
-    println!("  orders     http://{}", system.orders.address());
-    println!("  payments   http://{}", system.payments_address());
-    println!("  inventory  http://{}", system.inventory.address());
-    println!("  databases  {}", places.data.display());
-    println!(
+    say!("The shop is open.");
+    say!("  orders     http://{}", system.orders.address());
+    say!("  payments   http://{}", system.payments_address());
+    say!("  inventory  http://{}", system.inventory.address());
+    say!("  databases  {}", places.data.display());
+    say!(
         "{} orders will come in, {} each second; after {} s the payment service dies for {} s.",
         load::ORDERS,
         load::RATE,
         KILL_AFTER.as_secs(),
         OUTAGE.as_secs(),
     );
-    println!();
+    say!();
 }
 
 async fn outage(system: &mut System, screen: &Screen) -> Result<Outage, StartError> {

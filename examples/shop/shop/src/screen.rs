@@ -38,7 +38,7 @@ impl Screen {
     /// One line, above the bar.
     pub(crate) fn line(&self, text: impl Display) {
         let seconds = self.age().as_secs_f64();
-        self.bar.suspend(|| println!("{seconds:5.1} s  {text}"));
+        self.bar.suspend(|| say!("{seconds:5.1} s  {text}"));
     }
 
     /// One order was answered; the bar says how things stand.
