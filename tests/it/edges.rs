@@ -17,7 +17,7 @@ use tokio::{net::TcpListener, time::sleep};
 use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 use tower_keep::{
     backoff::{Backoff, Jitter},
-    bulkhead::BulkheadLayer,
+    bulkhead::{BulkheadConfig, BulkheadLayer},
     circuit_breaker::{Breaker, CircuitBreakerLayer, State},
     health::HealthLayer,
     rejection::{Kind, Phase, Rejection},
@@ -269,4 +269,26 @@ async fn a_task_that_makes_many_calls_at_once_is_refused_by_nothing_but_the_limi
     let calls = (0..400).map(|n| service.clone().oneshot(n));
     let answers = futures_util::future::join_all(calls).await;
     assert!(answers.iter().all(Result::is_ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_when_told_to_is_not_refused_for_a_fraction_of_a_millisecond() {
+    let config = BulkheadConfig {
+        max_wait: Duration::from_micros(1_200_300),
+        ..BulkheadConfig::new(0)
+    };
+    let layer = BulkheadLayer::from_config(config).unwrap();
+    let app: Router = Router::new().route("/", get(async || "never")).layer(layer);
+    let ask = async |request: http::request::Builder| {
+        let request = request.body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap()
+    };
+    let answer = ask(Request::get("/")).await;
+    assert_eq!(answer.headers()["retry-after"], "2");
+    let problem = answer.into_body().collect().await.unwrap().to_bytes();
+    let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+    assert_eq!(problem["retry_after_ms"], 1201);
+    let grpc = Request::get("/").version(Version::HTTP_2);
+    let answer = ask(grpc.header("content-type", "application/grpc")).await;
+    assert_eq!(answer.headers()["grpc-retry-pushback-ms"], "1201");
 }
