@@ -54,11 +54,15 @@ impl CountWindow {
 
     pub(crate) fn counts(&self, len: usize, generation: u64) -> Counts {
         let mut counts = Counts::default();
-        for word in &self.words[..len.div_ceil(SLOTS)] {
+        for (nth, word) in self.words[..len.div_ceil(SLOTS)].iter().enumerate() {
             let word = word.load(Relaxed);
             if generations_behind(word, generation) != 0 {
                 continue;
             }
+            // Beyond the end is only what somebody left there who still knew a longer window. Nobody
+            // writes over it, so it would count for ever.
+            let beyond = SLOTS - (len - nth * SLOTS).min(SLOTS);
+            let word = word & (ALL_SLOTS >> (beyond as u32 * SLOT_BITS));
             counts.total += u64::from((word & (EACH * PRESENT)).count_ones());
             counts.bad += u64::from((word & (EACH * BAD)).count_ones());
             counts.slow += u64::from((word & (EACH * SLOW)).count_ones());

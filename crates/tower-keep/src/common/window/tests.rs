@@ -152,3 +152,15 @@ fn no_record_is_lost_between_threads() {
     assert_eq!(count.counts(1_000, 1), expected);
     assert_eq!(time.counts(1, 1), expected);
 }
+
+#[test]
+fn what_a_longer_window_left_behind_is_not_counted() {
+    let window = CountWindow::new();
+    for _ in 0..100 {
+        window.record(100, 1, BAD);
+    }
+    for len in [1, 10, 16, 17, 99, 100] {
+        let counts = window.counts(len, 1);
+        assert_eq!((counts.total, counts.bad), (len as u64, len as u64));
+    }
+}
