@@ -18,10 +18,12 @@ use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 use tower_keep::{
     backoff::{Backoff, Jitter},
     bulkhead::{BulkheadConfig, BulkheadLayer},
-    circuit_breaker::{Breaker, CircuitBreakerLayer, State},
-    health::HealthLayer,
+    circuit_breaker::{Breaker, CircuitBreakerConfig, CircuitBreakerLayer, State, Window},
+    correlation_id::CorrelationIdConfig,
+    health::{HealthConfig, HealthLayer},
     rejection::{Kind, Phase, Rejection},
-    timeout::{RequestBodyTimeoutLayer, TimeoutLayer},
+    retry::RetryConfig,
+    timeout::{RequestBodyTimeoutLayer, TimeoutConfig, TimeoutLayer},
 };
 
 use crate::{
@@ -291,4 +293,31 @@ async fn who_comes_back_when_told_to_is_not_refused_for_a_fraction_of_a_millisec
     let grpc = Request::get("/").version(Version::HTTP_2);
     let answer = ask(grpc.header("content-type", "application/grpc")).await;
     assert_eq!(answer.headers()["grpc-retry-pushback-ms"], "1201");
+}
+
+#[test]
+fn a_configuration_is_plain_data_that_says_only_what_differs() {
+    macro_rules! check {
+        ($default:expr, $least:expr) => {{
+            let mut default = $default;
+            let json = serde_json::to_string(&default).unwrap();
+            let wrong = json.replacen('{', r#"{"unheard_of":1,"#, 1);
+            assert!(serde_json::from_str(&wrong).map(|it| default = it).is_err());
+            for text in [json.as_str(), $least] {
+                let mut read = default.clone();
+                serde_json::from_str(text).map(|it| read = it).unwrap();
+                assert_eq!(read, default, "{text}");
+            }
+        }};
+    }
+    check!(BulkheadConfig::new(7), r#"{"max_concurrent":7}"#);
+    check!(CircuitBreakerConfig::default(), "{}");
+    check!(CorrelationIdConfig::default(), "{}");
+    check!(HealthConfig::default(), "{}");
+    check!(RetryConfig::default(), "{}");
+    check!(TimeoutConfig::default(), "{}");
+    let count = r#"{"window":{"count":50},"slow_call":null,"open_for":"250ms"}"#;
+    let config: CircuitBreakerConfig = serde_json::from_str(count).unwrap();
+    assert_eq!(config.window, Window::Count(50));
+    assert_eq!((config.slow_call, config.open_for.as_millis()), (None, 250));
 }
