@@ -14,8 +14,8 @@ use crate::{BoxError, common::cancel};
 /// A response body that keeps a [`Guard`] until the call is over.
 ///
 /// Frames, trailers, size hint and end-of-stream pass through exactly. The call is over when the body
-/// ends, fails or is dropped; a body that is dropped after its last byte has ended, since servers do
-/// not ask again once they know the end. The error is [`BoxError`], because a guard may cut the body
+/// ends, fails or is dropped; a body that is dropped when it says that it has ended has ended, since
+/// servers do not ask again then. The error is [`BoxError`], because a guard may cut the body
 /// off with a [`Rejection`](crate::rejection::Rejection).
 #[pin_project(PinnedDrop)]
 pub struct Body<B, G>
