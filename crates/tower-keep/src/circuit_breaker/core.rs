@@ -17,7 +17,7 @@ use crate::{
     classify::{Class, Verdict},
     common::{
         clock::{self, Instant},
-        window::Outcome,
+        window::{Counts, Outcome},
     },
     config::ConfigError,
     observe::{Emitter, EventKind},
@@ -35,6 +35,8 @@ pub(super) struct Core {
     machine: Mutex<Machine>,
     pub(super) emitter: Emitter,
     born: Instant,
+    /// The same as [`clock::millis`] gives it.
+    born_millis: u64,
 }
 
 /// What a permit remembers of its admission.
@@ -42,8 +44,8 @@ pub(super) struct Core {
 pub(super) struct Ticket {
     pub(super) generation: u64,
     pub(super) probe: Option<u32>,
-    /// Left out where nobody will ask how long it took.
-    pub(super) started: Option<Duration>,
+    /// Since when it runs, where somebody wants to be told at the end.
+    pub(super) observed: Option<Instant>,
 }
 
 impl Core {
@@ -51,27 +53,29 @@ impl Core {
         config.check()?;
         let meter = Meter::new(&config);
         let machine = Machine::new(config);
+        let born = clock::now();
         Ok(Arc::new(Self {
             gate: AtomicGate::new(machine.gate()),
             meter,
             machine: Mutex::new(machine),
             emitter: Emitter::new(LAYER),
-            born: clock::now(),
+            born,
+            born_millis: clock::millis(born),
         }))
     }
 
     /// Lets a call through or turns it away.
     #[inline]
     pub(super) fn admit(self: &Arc<Self>) -> Result<Permit, Rejection> {
-        let gate = self.gate.load();
-        match gate.rule {
-            Rule::All | Rule::AllCounted => Ok(self.permit(gate.generation, None)),
-            _ => self.admit_by_rule(gate),
+        match self.gate.wide_open() {
+            Some(generation) => Ok(self.permit(generation, None)),
+            None => self.admit_by_rule(),
         }
     }
 
     #[inline(never)]
-    fn admit_by_rule(self: &Arc<Self>, gate: Gate) -> Result<Permit, Rejection> {
+    fn admit_by_rule(self: &Arc<Self>) -> Result<Permit, Rejection> {
+        let gate = self.gate.load();
         let admission = self
             .admission(gate)
             .unwrap_or_else(|| self.change(|machine| machine.admit(self.moment())));
@@ -122,21 +126,27 @@ impl Core {
 
     #[inline]
     fn permit(self: &Arc<Self>, generation: u64, probe: Option<u32>) -> Permit {
-        let is_timed = self.meter.slow_call().is_some() || self.emitter.wants_calls();
-        Permit::new(
-            self.clone(),
-            Ticket {
-                generation,
-                probe,
-                started: is_timed.then(|| self.now()),
-            },
-        )
+        let observed = self.emitter.wants_calls().then(clock::now);
+        let ticket = Ticket {
+            generation,
+            probe,
+            observed,
+        };
+        Permit::new(self.clone(), ticket)
     }
 
-    /// Whether a call that took this long is slow.
+    /// From how long on a call is slow.
     #[inline]
-    pub(super) fn is_slow(&self, elapsed: Duration) -> bool {
-        self.meter.slow_call().is_some_and(|slow| elapsed >= slow)
+    pub(super) fn slow_call(&self) -> Option<Duration> {
+        self.meter.slow_call()
+    }
+
+    /// A call is over that was no probe, was good and was not slow.
+    pub(super) fn finish_good(&self, generation: u64) {
+        if self.gate.generation() == generation {
+            let millis = self.millis(clock::now());
+            self.meter.record_good(millis, generation);
+        }
     }
 
     /// The head of a probe's answer is good, its body goes on.
@@ -147,14 +157,11 @@ impl Core {
     }
 
     /// A call is over.
-    #[inline]
-    pub(super) fn finish(&self, ticket: &Ticket, verdict: Verdict, slow: bool, now: Duration) {
-        if let Some(started) = ticket.started
-            && self.emitter.wants_calls()
-        {
+    pub(super) fn finish(&self, ticket: &Ticket, verdict: Verdict, slow: bool, now: Instant) {
+        if let Some(started) = ticket.observed {
             self.emitter.emit(EventKind::CallFinished {
                 class: verdict.class,
-                elapsed: now.saturating_sub(started),
+                elapsed: now.saturating_duration_since(started),
             });
         }
         let gate = self.gate.load();
@@ -172,7 +179,7 @@ impl Core {
                 machine.probe_ended(generation, id, outcome, verdict.retry_after, at);
             });
         } else if let Some(outcome) = outcome
-            && let Some(cause) = self.meter.record(now, generation, outcome)
+            && let Some(cause) = self.meter.record(self.millis(now), generation, outcome)
             && gate.rule != Rule::AllCounted
         {
             let at = self.moment();
@@ -203,9 +210,16 @@ impl Core {
     }
 
     /// Looks at everything at one moment.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&Machine, &Meter, Duration) -> R) -> R {
+    pub(super) fn look<R>(&self, look: impl FnOnce(&Machine, Duration) -> R) -> R {
         let now = self.now();
-        look(&self.lock(), &self.meter, now)
+        look(&self.lock(), now)
+    }
+
+    /// What the closed breaker has counted in a generation: all of its window, and in a row.
+    pub(super) fn counts(&self, generation: u64) -> (Counts, u32) {
+        let millis = self.millis(clock::now());
+        let (counts, _) = self.meter.counts(millis, generation);
+        (counts, self.meter.in_a_row(generation))
     }
 
     /// Works on the state machine, opens the gate accordingly, and tells what happened.
@@ -247,9 +261,14 @@ impl Core {
     }
 
     /// The time since it was made.
-    #[inline]
-    pub(super) fn now(&self) -> Duration {
+    fn now(&self) -> Duration {
         clock::now().saturating_duration_since(self.born)
+    }
+
+    /// The same in whole milliseconds, exact enough for the windows, for less.
+    #[inline]
+    fn millis(&self, now: Instant) -> u64 {
+        clock::millis(now).saturating_sub(self.born_millis)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project::pin_project;
@@ -62,12 +62,16 @@ where
 {
     type Output = Result<P::Response<Permit>, Err>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         Poll::Ready(match this.call.project() {
             CallProjected::Admitted { future, permit } => {
                 let running = permit.as_mut().expect("not polled after it was ready");
-                let outcome = ready!(running.in_service(|| future.poll(cx)));
+                let Poll::Ready(outcome) = running.in_service(|| future.poll(cx)) else {
+                    running.waits();
+                    return Poll::Pending;
+                };
                 let judgment = this.protocol.judge(*this.wire, &outcome);
                 running.answered(judgment);
                 let permit = permit.take().expect("taken once, just now");

@@ -1,10 +1,13 @@
-use std::{fmt, pin::Pin, sync::Arc, thread, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, thread};
 
 use super::core::{Core, Ticket};
 use crate::{
-    classify::{AtEnd, Judgment, Verdict},
-    common::cancel,
-    protocol::{End, Guard},
+    classify::{AtEnd, Class, Judgment, Verdict},
+    common::{
+        cancel,
+        clock::{self, Instant},
+    },
+    protocol::{End, Guard, Wire},
 };
 
 /// A call that a breaker let through, until its outcome is known.
@@ -35,6 +38,8 @@ use crate::{
 pub struct Permit {
     core: Arc<Core>,
     ticket: Ticket,
+    /// When it first had to wait, where calls can be slow.
+    waits_since: Option<Instant>,
     stage: Stage,
     /// Whether the answer began late.
     slow: bool,
@@ -46,8 +51,9 @@ pub struct Permit {
 enum Stage {
     /// Nothing is known.
     Waiting,
-    /// The head is good, the end decides.
-    Answered(AtEnd),
+    /// The head is good, the end decides. What the head said beyond that, such as when to retry,
+    /// is of no interest here.
+    Answered(Wire),
     /// All is known and counted.
     Done,
 }
@@ -71,7 +77,7 @@ impl Permit {
     /// It went as the verdict says. If that opens the breaker, it stays open for as long as
     /// [`Verdict::retry_after`] asks.
     pub fn record(mut self, verdict: Verdict) {
-        let now = self.core.now();
+        let now = clock::now();
         self.slow = self.took_long(now);
         self.finish(verdict, now);
     }
@@ -83,6 +89,7 @@ impl Permit {
         Self {
             core,
             ticket,
+            waits_since: None,
             stage: Stage::Waiting,
             slow: false,
             in_service: false,
@@ -92,7 +99,17 @@ impl Permit {
     /// For a caller who holds it while it runs the call.
     pub(super) fn by_hand(mut self) -> Self {
         self.in_service = true;
+        self.waits();
         self
+    }
+
+    /// The service has to wait: from now on it can be slow. A call that is answered at once is not,
+    /// and need not know when it began.
+    #[inline]
+    pub(super) fn waits(&mut self) {
+        if self.waits_since.is_none() && self.core.slow_call().is_some() {
+            self.waits_since = Some(clock::now());
+        }
     }
 
     /// Runs code of the service: a panic in it is the service's failure.
@@ -108,36 +125,56 @@ impl Permit {
     /// The head of the answer is there.
     #[inline]
     pub(super) fn answered(&mut self, judgment: Judgment) {
-        let now = self.core.now();
-        self.slow = self.took_long(now);
+        let Ticket {
+            probe, observed, ..
+        } = self.ticket;
         match judgment {
-            Judgment::Final(verdict) => self.finish(verdict, now),
+            // The usual case: nothing about it is of interest but that it went well.
+            Judgment::Final(verdict)
+                if verdict.class == Class::Success
+                    && probe.is_none()
+                    && observed.is_none()
+                    && self.waits_since.is_none() =>
+            {
+                self.stage = Stage::Done;
+                self.core.finish_good(self.ticket.generation);
+            }
+            Judgment::Final(verdict) => self.record_head(Some(verdict)),
             Judgment::AtEnd(at_end) => {
-                self.stage = Stage::Answered(at_end);
-                if !self.slow {
-                    self.core.probe_answered(&self.ticket);
-                }
+                self.stage = Stage::Answered(at_end.wire());
+                self.record_head(None);
             }
         }
     }
 
-    #[inline]
-    fn finish(&mut self, verdict: Verdict, now: Duration) {
+    /// The head of the answer is there, and either says it all or is good so far.
+    #[inline(never)]
+    fn record_head(&mut self, verdict: Option<Verdict>) {
+        let now = clock::now();
+        self.slow = self.took_long(now);
+        match verdict {
+            Some(verdict) => self.finish(verdict, now),
+            None if !self.slow => self.core.probe_answered(&self.ticket),
+            None => {}
+        }
+    }
+
+    fn finish(&mut self, verdict: Verdict, now: Instant) {
         self.stage = Stage::Done;
         self.core.finish(&self.ticket, verdict, self.slow, now);
     }
 
-    #[inline]
-    fn took_long(&self, now: Duration) -> bool {
-        self.ticket
-            .started
-            .is_some_and(|started| self.core.is_slow(now.saturating_sub(started)))
+    fn took_long(&self, now: Instant) -> bool {
+        let slow_call = self.core.slow_call();
+        self.waits_since
+            .zip(slow_call)
+            .is_some_and(|(since, slow)| now.saturating_duration_since(since) >= slow)
     }
 
     /// The call was given up; says what that means.
     #[cold]
     fn given_up(&mut self) {
-        let now = self.core.now();
+        let now = clock::now();
         let panicked = self.in_service && thread::panicking();
         let failed = panicked || cancel::reason() == cancel::Reason::Deadline;
         let verdict = match self.stage {
@@ -151,18 +188,18 @@ impl Permit {
                 }
             }
             Stage::Answered(_) if failed => Verdict::failure(),
-            Stage::Answered(at_end) => at_end.abandoned(),
+            Stage::Answered(wire) => AtEnd::success(wire).abandoned(),
         };
         self.finish(verdict, now);
     }
 }
 
 impl Guard for Permit {
+    #[inline]
     fn end(self: Pin<&mut Self>, end: End<'_>) {
         let this = self.get_mut();
-        if let Stage::Answered(at_end) = this.stage {
-            let now = this.core.now();
-            this.finish(at_end.ended(end), now);
+        if let Stage::Answered(wire) = this.stage {
+            this.finish(AtEnd::success(wire).ended(end), clock::now());
         }
     }
 

@@ -41,10 +41,12 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, P>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
         let protocol = self.protocol.clone();

@@ -298,7 +298,7 @@ fn a_meter_says_enough_when_it_is() {
         let all = outcomes
             .iter()
             .flat_map(|(times, outcome)| std::iter::repeat_n(*outcome, *times));
-        all.fold(None, |_, outcome| meter.record(secs(1.0), 0, outcome))
+        all.fold(None, |_, outcome| meter.record(1000, 0, outcome))
             .map(|cause| cause.to_string())
     };
     let says = |outcomes: &[(usize, Outcome)]| last_says(&base, outcomes);
