@@ -44,8 +44,6 @@ pub(super) struct Core {
 pub(super) struct Ticket {
     pub(super) generation: u64,
     pub(super) probe: Option<u32>,
-    /// Since when it runs, where somebody wants to be told at the end.
-    pub(super) observed: Option<Instant>,
 }
 
 impl Core {
@@ -67,14 +65,22 @@ impl Core {
     /// Lets a call through or turns it away.
     #[inline]
     pub(super) fn admit(self: &Arc<Self>) -> Result<Permit, Rejection> {
-        match self.gate.wide_open() {
-            Some(generation) => Ok(self.permit(generation, None)),
+        match self.admit_at_once() {
+            Some(permit) => Ok(permit),
             None => self.admit_by_rule(),
         }
     }
 
+    /// Lets a call through if all are, which is the usual case.
+    #[inline]
+    pub(super) fn admit_at_once(self: &Arc<Self>) -> Option<Permit> {
+        let generation = self.gate.wide_open()?;
+        Some(self.permit(generation, None))
+    }
+
+    /// Lets a call through or turns it away, whatever the state.
     #[inline(never)]
-    fn admit_by_rule(self: &Arc<Self>) -> Result<Permit, Rejection> {
+    pub(super) fn admit_by_rule(self: &Arc<Self>) -> Result<Permit, Rejection> {
         let gate = self.gate.load();
         let admission = self
             .admission(gate)
@@ -126,13 +132,9 @@ impl Core {
 
     #[inline]
     fn permit(self: &Arc<Self>, generation: u64, probe: Option<u32>) -> Permit {
-        let observed = self.emitter.wants_calls().then(clock::now);
-        let ticket = Ticket {
-            generation,
-            probe,
-            observed,
-        };
-        Permit::new(self.clone(), ticket)
+        let ticket = Ticket { generation, probe };
+        let observed_since = self.emitter.wants_calls().then(clock::now);
+        Permit::new(self.clone(), ticket, observed_since)
     }
 
     /// From how long on a call is slow.
@@ -141,10 +143,20 @@ impl Core {
         self.meter.slow_call()
     }
 
+    /// Tells who wants to know that a call is over.
+    pub(super) fn tell_finished(&self, class: Class, elapsed: Duration) {
+        self.emitter
+            .emit(EventKind::CallFinished { class, elapsed });
+    }
+
     /// A call is over that was no probe, was good and was not slow.
-    pub(super) fn finish_good(&self, generation: u64) {
+    ///
+    /// `millis` is [`clock::millis`]. Apart from its caller, who is compiled anew for each service; the
+    /// time is read out there, so that nothing has to be kept over a call in here.
+    #[inline(never)]
+    pub(super) fn finish_good(&self, generation: u64, millis: u64) {
         if self.gate.generation() == generation {
-            let millis = self.millis(clock::now());
+            let millis = millis.saturating_sub(self.born_millis);
             self.meter.record_good(millis, generation);
         }
     }
@@ -158,12 +170,6 @@ impl Core {
 
     /// A call is over.
     pub(super) fn finish(&self, ticket: &Ticket, verdict: Verdict, slow: bool, now: Instant) {
-        if let Some(started) = ticket.observed {
-            self.emitter.emit(EventKind::CallFinished {
-                class: verdict.class,
-                elapsed: now.saturating_duration_since(started),
-            });
-        }
         let gate = self.gate.load();
         if gate.generation != ticket.generation {
             return;
@@ -266,7 +272,6 @@ impl Core {
     }
 
     /// The same in whole milliseconds, exact enough for the windows, for less.
-    #[inline]
     fn millis(&self, now: Instant) -> u64 {
         clock::millis(now).saturating_sub(self.born_millis)
     }

@@ -1,4 +1,4 @@
-use std::{fmt, pin::Pin, sync::Arc, thread};
+use std::{fmt, mem, pin::Pin, sync::Arc, thread, time::Duration};
 
 use super::core::{Core, Ticket};
 use crate::{
@@ -36,26 +36,21 @@ use crate::{
 /// otherwise. A probe's place is free again in any case.
 #[must_use = "a permit that is dropped is a call that was given up"]
 pub struct Permit {
-    core: Arc<Core>,
+    /// Gone once all is known and counted.
+    core: Option<Arc<Core>>,
     ticket: Ticket,
-    /// When it first had to wait, where calls can be slow.
-    waits_since: Option<Instant>,
-    stage: Stage,
+    /// When it first had to wait, where calls can be slow; when it was let through, where somebody
+    /// wants to know how long it took.
+    started: Option<Instant>,
+    /// Set while the head is good and the end decides. What the head said beyond that, such as when
+    /// to retry, is of no interest here.
+    answered: Option<Wire>,
     /// Whether the answer began late.
     slow: bool,
     /// Whether a panic now is the service's.
     in_service: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// Nothing is known.
-    Waiting,
-    /// The head is good, the end decides. What the head said beyond that, such as when to retry,
-    /// is of no interest here.
-    Answered(Wire),
-    /// All is known and counted.
-    Done,
+    /// Whether somebody wants to be told of the end.
+    is_observed: bool,
 }
 
 impl Permit {
@@ -77,22 +72,39 @@ impl Permit {
     /// It went as the verdict says. If that opens the breaker, it stays open for as long as
     /// [`Verdict::retry_after`] asks.
     pub fn record(mut self, verdict: Verdict) {
-        let now = clock::now();
-        self.slow = self.took_long(now);
-        self.finish(verdict, now);
+        self.ended(verdict.class, verdict.retry_after);
     }
 }
 
 impl Permit {
+    /// `observed_since` is now, if somebody wants to be told of the end.
     #[inline]
-    pub(super) fn new(core: Arc<Core>, ticket: Ticket) -> Self {
+    pub(super) fn new(core: Arc<Core>, ticket: Ticket, observed_since: Option<Instant>) -> Self {
         Self {
-            core,
+            core: Some(core),
             ticket,
-            waits_since: None,
-            stage: Stage::Waiting,
+            started: observed_since,
+            answered: None,
             slow: false,
             in_service: false,
+            is_observed: observed_since.is_some(),
+        }
+    }
+
+    /// The permit of a call that is known and counted.
+    #[inline]
+    fn spent() -> Self {
+        Self {
+            core: None,
+            ticket: Ticket {
+                generation: 0,
+                probe: None,
+            },
+            started: None,
+            answered: None,
+            slow: false,
+            in_service: false,
+            is_observed: false,
         }
     }
 
@@ -103,12 +115,17 @@ impl Permit {
         self
     }
 
+    #[inline]
+    pub(super) fn is_spent(&self) -> bool {
+        self.core.is_none()
+    }
+
     /// The service has to wait: from now on it can be slow. A call that is answered at once is not,
     /// and need not know when it began.
     #[inline]
     pub(super) fn waits(&mut self) {
-        if self.waits_since.is_none() && self.core.slow_call().is_some() {
-            self.waits_since = Some(clock::now());
+        if self.started.is_none() && self.slow_call().is_some() {
+            self.started = Some(clock::now());
         }
     }
 
@@ -116,59 +133,75 @@ impl Permit {
     #[inline]
     pub(super) fn in_service<R>(&mut self, work: impl FnOnce() -> R) -> R {
         // Restored, not cleared: a body that panicked is dropped in here as well.
-        let before = std::mem::replace(&mut self.in_service, true);
+        let before = mem::replace(&mut self.in_service, true);
         let result = work();
         self.in_service = before;
         result
     }
 
-    /// The head of the answer is there.
+    /// The head of the answer is there. Gives what has to be kept until the end of the answer, and is
+    /// spent.
     #[inline]
-    pub(super) fn answered(&mut self, judgment: Judgment) {
-        let Ticket {
-            probe, observed, ..
-        } = self.ticket;
+    pub(super) fn answered(&mut self, judgment: Judgment) -> Self {
+        // The usual case: nothing about it is of interest but that it went well.
+        let is_usual = self.ticket.probe.is_none() && self.started.is_none();
         match judgment {
-            // The usual case: nothing about it is of interest but that it went well.
-            Judgment::Final(verdict)
-                if verdict.class == Class::Success
-                    && probe.is_none()
-                    && observed.is_none()
-                    && self.waits_since.is_none() =>
-            {
-                self.stage = Stage::Done;
-                self.core.finish_good(self.ticket.generation);
+            Judgment::Final(verdict) if is_usual && verdict.class == Class::Success => {
+                if let Some(core) = self.core.take() {
+                    core.finish_good(self.ticket.generation, clock::millis_now());
+                }
             }
-            Judgment::Final(verdict) => self.record_head(Some(verdict)),
+            Judgment::Final(verdict) => self.ended(verdict.class, verdict.retry_after),
             Judgment::AtEnd(at_end) => {
-                self.stage = Stage::Answered(at_end.wire());
-                self.record_head(None);
+                self.begun(at_end.wire());
+                return mem::replace(self, Self::spent());
             }
         }
+        Self::spent()
     }
 
-    /// The head of the answer is there, and either says it all or is good so far.
+    /// The head of the answer says it all. Takes it apart: what is passed in registers need not be
+    /// written down for the usual case.
     #[inline(never)]
-    fn record_head(&mut self, verdict: Option<Verdict>) {
+    fn ended(&mut self, class: Class, retry_after: Option<Duration>) {
         let now = clock::now();
         self.slow = self.took_long(now);
-        match verdict {
-            Some(verdict) => self.finish(verdict, now),
-            None if !self.slow => self.core.probe_answered(&self.ticket),
-            None => {}
+        let verdict = Verdict {
+            class,
+            retry_after,
+            ..Verdict::ignored()
+        };
+        self.finish(verdict, now);
+    }
+
+    /// The head of the answer is good, and the end of its body decides.
+    #[inline(never)]
+    fn begun(&mut self, wire: Wire) {
+        self.answered = Some(wire);
+        self.slow = self.started.is_some() && self.took_long(clock::now());
+        if let (false, Some(core)) = (self.slow, &self.core) {
+            core.probe_answered(&self.ticket);
         }
     }
 
     fn finish(&mut self, verdict: Verdict, now: Instant) {
-        self.stage = Stage::Done;
-        self.core.finish(&self.ticket, verdict, self.slow, now);
+        let Some(core) = self.core.take() else { return };
+        if let (true, Some(started)) = (self.is_observed, self.started) {
+            core.tell_finished(verdict.class, now.saturating_duration_since(started));
+        }
+        core.finish(&self.ticket, verdict, self.slow, now);
     }
 
     fn took_long(&self, now: Instant) -> bool {
-        let slow_call = self.core.slow_call();
-        self.waits_since
-            .zip(slow_call)
-            .is_some_and(|(since, slow)| now.saturating_duration_since(since) >= slow)
+        self.started
+            .zip(self.slow_call())
+            .is_some_and(|(started, slow)| now.saturating_duration_since(started) >= slow)
+    }
+
+    /// From how long on a call is slow.
+    #[inline]
+    fn slow_call(&self) -> Option<Duration> {
+        self.core.as_ref()?.slow_call()
     }
 
     /// The call was given up; says what that means.
@@ -177,9 +210,8 @@ impl Permit {
         let now = clock::now();
         let panicked = self.in_service && thread::panicking();
         let failed = panicked || cancel::reason() == cancel::Reason::Deadline;
-        let verdict = match self.stage {
-            Stage::Done => return,
-            Stage::Waiting => {
+        let verdict = match self.answered {
+            None => {
                 self.slow = self.took_long(now);
                 if failed || self.slow {
                     Verdict::failure()
@@ -187,8 +219,8 @@ impl Permit {
                     Verdict::ignored()
                 }
             }
-            Stage::Answered(_) if failed => Verdict::failure(),
-            Stage::Answered(wire) => AtEnd::success(wire).abandoned(),
+            Some(_) if failed => Verdict::failure(),
+            Some(wire) => AtEnd::success(wire).abandoned(),
         };
         self.finish(verdict, now);
     }
@@ -198,7 +230,7 @@ impl Guard for Permit {
     #[inline]
     fn end(self: Pin<&mut Self>, end: End<'_>) {
         let this = self.get_mut();
-        if let Stage::Answered(wire) = this.stage {
+        if let (Some(wire), false) = (this.answered, this.is_spent()) {
             this.finish(AtEnd::success(wire).ended(end), clock::now());
         }
     }
@@ -211,7 +243,7 @@ impl Guard for Permit {
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        if !matches!(self.stage, Stage::Done) {
+        if !self.is_spent() {
             self.given_up();
         }
     }
@@ -221,7 +253,8 @@ impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
             .field("probe", &self.ticket.probe.is_some())
-            .field("stage", &self.stage)
+            .field("answered", &self.answered.is_some())
+            .field("spent", &self.is_spent())
             .finish_non_exhaustive()
     }
 }

@@ -27,23 +27,31 @@ pub(crate) fn from_nanos(nanos: u64) -> Instant {
     }
 }
 
-/// The present as whole milliseconds, counted as [`to_nanos`] does.
+/// The present in whole milliseconds; see [`millis`].
+#[cfg(feature = "circuit-breaker")]
+pub(crate) fn millis_now() -> u64 {
+    millis(now())
+}
+
+/// A moment, most likely the present, in whole milliseconds, counted as [`to_nanos`] does.
 ///
 /// The difference of two instants costs more instructions than reading the clock. So each thread
-/// keeps the last millisecond that it has seen, and whoever asks again within it compares two
-/// instants and subtracts none. A clock that is paused, advanced or another runtime's leaves that
+/// keeps the last millisecond that it has seen, and whoever asks again within it compares instants
+/// and subtracts none. A clock that is paused, advanced or another runtime's leaves that
 /// millisecond, so the answer is always that of the subtraction.
 #[cfg(feature = "circuit-breaker")]
 #[inline]
 pub(crate) fn millis(now: Instant) -> u64 {
-    match SEEN.get() {
-        Some(seen) if seen.from <= now && now < seen.until => seen.millis,
-        _ => count_millis(now),
-    }
+    // In place: a copy of all of it would be most of the work.
+    let seen = SEEN.with(|seen| match seen.get() {
+        Some(seen) if seen.from <= now && now < seen.until => Some(seen.millis),
+        _ => None,
+    });
+    seen.unwrap_or_else(|| count_millis(now))
 }
 
 #[cfg(feature = "circuit-breaker")]
-#[inline(never)]
+#[cold]
 fn count_millis(now: Instant) -> u64 {
     let nanos = to_nanos(now);
     let left = NANOS_PER_MILLI - nanos % NANOS_PER_MILLI;
