@@ -51,6 +51,7 @@ impl<S, Req, P> ResponseFuture<S, Req, P>
 where
     S: Service<Req>,
 {
+    #[inline]
     pub(super) fn admitted(inner: S::Future, permit: Permit, protocol: P, wire: Wire) -> Self {
         Self {
             state: State::Admitted {
@@ -89,32 +90,49 @@ where
 {
     type Output = Result<P::Response<Permit>, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProjected::Admitted { inner, permit } => {
-                    let outcome = ready!(inner.poll(cx));
-                    let permit = permit.take().expect("polled after completion");
-                    return Poll::Ready(this.protocol.hold(outcome, permit));
-                }
-                StateProjected::Refused(rejection) => {
-                    let rejection = rejection.take().expect("polled after completion");
-                    return Poll::Ready(this.protocol.reject(*this.wire, rejection));
-                }
-                StateProjected::Queued { wait, call } => match ready!(wait.poll(cx)) {
-                    Err(rejection) => State::Refused(Some(rejection)),
-                    Ok(permit) => {
-                        let (mut service, request) = call.take().expect("called once");
-                        State::Admitted {
-                            inner: service.call(request),
-                            permit: Some(permit),
-                        }
-                    }
-                },
-            };
-            this.state.set(next);
+            if let StateProjected::Admitted { inner, permit } = this.state.as_mut().project() {
+                let outcome = ready!(inner.poll(cx));
+                let permit = permit.take().expect("polled after completion");
+                return Poll::Ready(this.protocol.hold(outcome, permit));
+            }
+            if let Err(rejection) = ready!(this.state.as_mut().poll_place(cx)) {
+                return Poll::Ready(this.protocol.reject(*this.wire, rejection));
+            }
         }
+    }
+}
+
+impl<S, Req> State<S, Req>
+where
+    S: Service<Req>,
+{
+    /// Ready when the call runs or never will. Apart, so that a call that found a place is short.
+    #[cold]
+    fn poll_place(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        let (next, result) = match self.as_mut().project() {
+            StateProjected::Admitted { .. } => return Poll::Ready(Ok(())),
+            StateProjected::Refused(rejection) => {
+                let rejection = rejection.take().expect("polled after completion");
+                return Poll::Ready(Err(rejection));
+            }
+            StateProjected::Queued { wait, call } => match ready!(wait.poll(cx)) {
+                Err(rejection) => (Self::Refused(None), Err(rejection)),
+                Ok(permit) => {
+                    let (mut service, request) = call.take().expect("called once");
+                    let admitted = Self::Admitted {
+                        inner: service.call(request),
+                        permit: Some(permit),
+                    };
+                    (admitted, Ok(()))
+                }
+            },
+        };
+        self.set(next);
+        Poll::Ready(result)
     }
 }
 

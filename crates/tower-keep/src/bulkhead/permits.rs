@@ -119,8 +119,9 @@ impl Permits {
         })
     }
 
+    /// Asks for a place, after there was none: waits for one if there is room to.
     #[cold]
-    fn arrive_late(self: &Arc<Self>) -> Admission {
+    pub(super) fn arrive_late(self: &Arc<Self>) -> Admission {
         let max_queue = self.max_queue.load(Relaxed);
         let limit = self.limit.load(Relaxed);
         if max_queue > 0 {
@@ -165,6 +166,16 @@ impl Permits {
             .emit(EventKind::CallRejected { kind: kind.clone() });
         // One wait from now, the queue has either moved or should not be waited for.
         Rejection::new(kind, LAYER, &self.emitter.name()).with_retry_after(Some(self.max_wait()))
+    }
+
+    #[cold]
+    fn tell_admitted(&self, waited: Duration) {
+        self.emitter.emit(EventKind::CallAdmitted { waited });
+    }
+
+    #[cold]
+    fn tell_released(&self) {
+        self.emitter.emit(EventKind::CallReleased);
     }
 
     /// Gives a place back.
@@ -248,11 +259,9 @@ impl Permit {
     /// Tells of the admission, if anybody wants to know.
     #[inline]
     pub(super) fn announce(&mut self, waited: impl FnOnce() -> Duration) {
-        if self.permits.emitter.wants_calls() {
-            self.observed = true;
-            self.permits
-                .emitter
-                .emit(EventKind::CallAdmitted { waited: waited() });
+        self.observed = self.permits.emitter.wants_calls();
+        if self.observed {
+            self.permits.tell_admitted(waited());
         }
     }
 }
@@ -262,13 +271,14 @@ impl Drop for Permit {
     fn drop(&mut self) {
         self.permits.leave();
         if self.observed {
-            self.permits.emitter.emit(EventKind::CallReleased);
+            self.permits.tell_released();
         }
     }
 }
 
 impl Guard for Permit {
     /// The place is given back when the guard is dropped, which follows the end at once.
+    #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     common::macros::inner_accessors,
-    protocol::{Http, Inspect, Protocol},
+    protocol::{Http, Inspect, Protocol, Wire},
 };
 
 /// A service that at most so many calls are in at once. Made by
@@ -47,18 +47,47 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, Req, P>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
+        match self.permits.try_run() {
+            Some(permit) => self.run(permit, request, wire),
+            None => self.call_late(request, wire),
+        }
+    }
+}
+
+impl<S, P: Clone> Bulkhead<S, P> {
+    #[inline]
+    fn run<Req>(
+        &mut self,
+        mut permit: Permit,
+        request: Req,
+        wire: Wire,
+    ) -> ResponseFuture<S, Req, P>
+    where
+        S: Service<Req>,
+    {
+        permit.announce(|| Duration::ZERO);
+        let inner = self.inner.call(request);
+        ResponseFuture::admitted(inner, permit, self.protocol.clone(), wire)
+    }
+
+    /// For a call that finds no place, or others waiting for one. Apart, so that the usual call is
+    /// short.
+    #[cold]
+    fn call_late<Req>(&mut self, request: Req, wire: Wire) -> ResponseFuture<S, Req, P>
+    where
+        S: Service<Req> + Clone,
+    {
         let protocol = self.protocol.clone();
-        match self.permits.arrive() {
-            Admission::Permit(mut permit) => {
-                permit.announce(|| Duration::ZERO);
-                ResponseFuture::admitted(self.inner.call(request), permit, protocol, wire)
-            }
+        match self.permits.arrive_late() {
+            Admission::Permit(permit) => self.run(permit, request, wire),
             Admission::Refused(rejection) => ResponseFuture::refused(rejection, protocol, wire),
             Admission::Wait(waiter) => {
                 // The service that was made ready goes into the queue; its clone stays here.
