@@ -165,7 +165,7 @@ impl Permits {
         self.emitter
             .emit(EventKind::CallRejected { kind: kind.clone() });
         // One wait from now, the queue has either moved or should not be waited for.
-        Rejection::new(kind, LAYER, &self.emitter.name()).with_retry_after(Some(self.max_wait()))
+        Rejection::new(kind, LAYER, self.emitter.name()).with_retry_after(Some(self.max_wait()))
     }
 
     #[cold]

@@ -97,7 +97,7 @@ impl Core {
             Admission::Refused { retry_after } => {
                 let kind = Kind::CircuitOpen;
                 self.emitter.emit(EventKind::CallRejected { kind });
-                let rejection = Rejection::new(Kind::CircuitOpen, LAYER, &self.emitter.name());
+                let rejection = Rejection::new(Kind::CircuitOpen, LAYER, self.emitter.name());
                 Err(rejection.with_retry_after(retry_after))
             }
         }
