@@ -21,7 +21,7 @@ use tower_keep::{
 };
 use tower_service::Service;
 
-use crate::support::{by_hand, client, get as request, serve};
+use crate::support::{QuoteError, by_hand, client, get as request, serve};
 
 fn running(handle: &BulkheadHandle) -> usize {
     handle.snapshot().running
@@ -319,21 +319,6 @@ async fn a_grpc_caller_gets_a_status_in_its_own_language() {
 
 #[tokio::test]
 async fn an_error_enum_of_your_own_carries_the_refusal() {
-    #[derive(Debug)]
-    enum QuoteError {
-        Rejected(Rejection),
-    }
-    impl From<Rejection> for QuoteError {
-        fn from(rejection: Rejection) -> Self {
-            Self::Rejected(rejection)
-        }
-    }
-    impl CarriesRejection for QuoteError {
-        fn rejection(&self) -> Option<&Rejection> {
-            let Self::Rejected(rejection) = self;
-            Some(rejection)
-        }
-    }
     let service = ServiceBuilder::new()
         .layer(BulkheadLayer::new(0).plain())
         .service_fn(|n: u64| async move { Ok::<_, QuoteError>(n) });

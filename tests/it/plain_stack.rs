@@ -13,32 +13,12 @@ use tower_keep::{
     BoxError,
     bulkhead::BulkheadLayer,
     circuit_breaker::{CircuitBreakerConfig, CircuitBreakerLayer},
-    protocol::CarriesRejection,
     rejection::{Kind, Rejection},
     retry::RetryLayer,
     timeout::TimeoutLayer,
 };
 
-#[derive(Debug)]
-enum QuoteError {
-    Rejected(Rejection),
-    Unlucky,
-}
-
-impl From<Rejection> for QuoteError {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
-
-impl CarriesRejection for QuoteError {
-    fn rejection(&self) -> Option<&Rejection> {
-        match self {
-            Self::Rejected(rejection) => Some(rejection),
-            Self::Unlucky => None,
-        }
-    }
-}
+use crate::support::QuoteError;
 
 macro_rules! stack {
     ($breaker:expr, $service:expr) => {
@@ -61,13 +41,7 @@ async fn an_error_enum_of_your_own_goes_through_all_layers() {
             let calls = calls.clone();
             move |n: u64| {
                 let lucky = calls.fetch_add(1, Relaxed) == 2;
-                async move {
-                    if lucky {
-                        Ok(n)
-                    } else {
-                        Err(QuoteError::Unlucky)
-                    }
-                }
+                async move { if lucky { Ok(n) } else { Err(QuoteError::Busy) } }
             }
         })
     );

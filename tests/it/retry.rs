@@ -25,12 +25,14 @@ use tower_keep::{
     bulkhead::BulkheadLayer,
     classify::{Retry as May, Verdict},
     observe::EventKind,
-    protocol::{CarriesRejection, Http, Plain},
+    protocol::{Http, Plain},
     rejection::Rejection,
     retry::{Attempt, MaxAttempts, ReplayBody, RetryConfig, RetryLayer, Retryable},
 };
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::support::QuoteError;
 
 /// Waits of exactly 100 ms, 200 ms, ...
 pub(crate) fn steady() -> RetryConfig {
@@ -315,28 +317,6 @@ async fn a_local_refusal_is_not_retried_and_not_paid_for() {
     assert_eq!((now.retries, now.skipped.len(), now.budget), (0, 0, 100.2));
 }
 
-#[derive(Debug)]
-enum QuoteError {
-    Rejected(Rejection),
-    Busy,
-    NoSuchSymbol,
-}
-
-impl From<Rejection> for QuoteError {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
-
-impl CarriesRejection for QuoteError {
-    fn rejection(&self) -> Option<&Rejection> {
-        match self {
-            Self::Rejected(rejection) => Some(rejection),
-            Self::Busy | Self::NoSuchSymbol => None,
-        }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_plain_service_with_its_own_errors_is_retried_as_its_rules_say() {
     let calls = Arc::new(AtomicU32::new(0));
@@ -344,7 +324,7 @@ async fn a_plain_service_with_its_own_errors_is_retried_as_its_rules_say() {
     let service = service_fn(move |symbol: u64| {
         let attempt = count.fetch_add(1, SeqCst) + 1;
         std::future::ready(match symbol {
-            0 => Err(QuoteError::NoSuchSymbol),
+            0 => Err(QuoteError::UnknownSymbol),
             _ if attempt < 3 => Err(QuoteError::Busy),
             _ => Ok(symbol * 2),
         })
@@ -358,7 +338,7 @@ async fn a_plain_service_with_its_own_errors_is_retried_as_its_rules_say() {
     assert_eq!(calls.load(SeqCst), 3);
     assert!(matches!(
         service.oneshot(0).await,
-        Err(QuoteError::NoSuchSymbol)
+        Err(QuoteError::UnknownSymbol)
     ));
     assert_eq!(calls.load(SeqCst), 4, "no rule retries an unknown symbol");
 

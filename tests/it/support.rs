@@ -1,4 +1,4 @@
-//! What several tests need: a server on loopback, a client for it, a body sent by hand.
+//! What several tests need: a server on loopback, a client for it, a body sent by hand, an error.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -13,6 +13,30 @@ use hyper_util::{
     client::legacy::Client, client::legacy::connect::HttpConnector, rt::TokioExecutor,
 };
 use tokio::sync::mpsc;
+use tower_keep::{protocol::CarriesRejection, rejection::Rejection};
+
+/// The errors of a service that is not HTTP.
+#[derive(Debug)]
+pub(crate) enum QuoteError {
+    Rejected(Rejection),
+    Busy,
+    UnknownSymbol,
+}
+
+impl From<Rejection> for QuoteError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl CarriesRejection for QuoteError {
+    fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            Self::Busy | Self::UnknownSymbol => None,
+        }
+    }
+}
 
 /// A plain hyper client.
 pub(crate) type HttpClient = Client<HttpConnector, Full<Bytes>>;

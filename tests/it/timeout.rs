@@ -22,6 +22,8 @@ use tower_keep::{
     timeout::{QueueInCallLayer, RequestTimeout, Role, TimeoutConfig, TimeoutLayer},
 };
 
+use crate::support::QuoteError;
+
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
 
@@ -301,25 +303,11 @@ fn a_call_that_is_answered_at_once_needs_no_timer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_with_its_own_errors_keeps_them() {
-    #[derive(Debug)]
-    enum Error {
-        Rejected(Rejection),
-    }
-    impl From<Rejection> for Error {
-        fn from(rejection: Rejection) -> Self {
-            Self::Rejected(rejection)
-        }
-    }
-    impl CarriesRejection for Error {
-        fn rejection(&self) -> Option<&Rejection> {
-            let Self::Rejected(rejection) = self;
-            Some(rejection)
-        }
-    }
     let service = ServiceBuilder::new()
         .layer(TimeoutLayer::new(S).named("quotes").plain())
-        .service(service_fn(|(): ()| pending::<Result<(), Error>>()));
-    let Error::Rejected(rejection) = service.oneshot(()).await.unwrap_err();
+        .service(service_fn(|(): ()| pending::<Result<(), QuoteError>>()));
+    let error = service.oneshot(()).await.unwrap_err();
+    let rejection = error.rejection().unwrap();
     assert_eq!(
         rejection.to_string(),
         "timeout `quotes`: no response within 1s"

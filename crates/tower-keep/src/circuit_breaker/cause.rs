@@ -51,7 +51,8 @@ impl fmt::Display for Cause {
             Self::InARow(n) => write!(f, "{n} failures in a row"),
             Self::FailureRate { failed, of, window } => rate(f, *failed, *of, *window, "failed"),
             Self::SlowRate { slow, of, window } => rate(f, *slow, *of, *window, "were slow"),
-            Self::Waited(time) => write!(f, "was open for {time:?}"),
+            // The clock's nanoseconds tell nobody anything.
+            Self::Waited(time) => write!(f, "was open for {time:.1?}"),
             Self::ProbesSucceeded(tally) => {
                 write!(f, "{} of {} probes succeeded", tally.good, tally.of)
             }

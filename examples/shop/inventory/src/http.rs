@@ -34,9 +34,11 @@ async fn reserve(
     Json(reserve): Json<Reserve>,
 ) -> Result<Answer, Problem> {
     reserve.validate()?;
-    store
+    let answer = store
         .reserve(&Keyed::new("POST /reservations", key, &reserve), &reserve)
-        .await
+        .await?;
+    tracing::info!(order = %reserve.order, status = answer.status(), "reservation answered");
+    Ok(answer)
 }
 
 /// The id in the path is the key of a release: however often it is asked for, it happens once.

@@ -8,22 +8,29 @@ mod domain;
 mod http;
 mod store;
 
-use axum::Router;
 use shop_kit::{
-    db::{Db, OpenError},
+    db::Db,
+    server::{Server, StartError},
     stack::server_stack,
 };
 
 pub use config::Config;
 
-/// Opens the database and makes the router, with its layers around it.
+/// Opens the database and makes the service, with its layers around it.
 ///
 /// # Errors
 /// The database cannot be opened.
-pub async fn build(config: &Config) -> Result<Router, OpenError> {
-    let store = store::Store::new(Db::open(&config.database, store::SCHEMA).await?);
+pub async fn build(config: &Config) -> Result<Server, StartError> {
+    let db = Db::open(&config.database, store::SCHEMA).await?;
+    let store = store::Store::new(db.clone());
     if let Err(error) = store.start(config.demo_data).await {
         tracing::warn!(%error, "old answers or demo data are not settled");
     }
-    Ok(server_stack("inventory", http::router(store)))
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(server_stack(
+        "inventory",
+        version,
+        &db,
+        http::router(store),
+    )?)
 }

@@ -1,9 +1,12 @@
 //! Runs the inventory service alone.
 
-use std::{error::Error, process::ExitCode};
+use std::process::ExitCode;
 
 use inventory::Config;
-use shop_kit::{cli, server};
+use shop_kit::{
+    cli,
+    server::{self, StartError},
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -13,11 +16,11 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(config: Config) -> Result<(), Box<dyn Error>> {
+async fn run(config: Config) -> Result<(), StartError> {
     cli::start_log(&config.log)?;
     let listener = server::listen(config.listen).await?;
-    let router = inventory::build(&config).await?;
+    let server = inventory::build(&config).await?;
     tracing::info!(address = %listener.local_addr()?, "inventory listens");
-    server::serve(listener, router, server::signal()).await?;
+    server.serve(listener).await?;
     Ok(())
 }

@@ -32,14 +32,19 @@ pub struct Config {
     )]
     pub inventory: Uri,
 
-    /// Longest wait for one answer of a peer, in milliseconds.
-    #[arg(long, env = "ORDERS_PEER_TIMEOUT_MS", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Longest wait for one answer of a peer over all attempts, in milliseconds.
+    // An order takes up to three calls, which have to fit into the timeout of the server stack
+    // and into the lease that keeps the finisher away.
+    #[arg(long, env = "ORDERS_PEER_TIMEOUT_MS", default_value_t = PEER_TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(2..=60_000))]
     pub peer_timeout_ms: u64,
 
     /// Log filter, such as info or warn,orders=debug.
     #[arg(long, env = "ORDERS_LOG", default_value = "info")]
     pub log: String,
 }
+
+/// The default of [`Config::peer_timeout_ms`].
+pub const PEER_TIMEOUT_MS: u64 = 1500;
 
 impl Config {
     pub(crate) fn peer_timeout(&self) -> Duration {

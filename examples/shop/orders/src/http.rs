@@ -14,6 +14,7 @@ use shop_kit::{
     ids::OrderId,
     problem::Problem,
 };
+use tower_keep::context;
 
 use crate::{
     domain::{NewOrder, Order, Status},
@@ -48,11 +49,13 @@ async fn place(
         Accepted::Order(id) => id,
         Accepted::Answered(answer) => return Ok(answer),
     };
-    // In a task of its own: a customer who hangs up does not stop the order half way.
-    let work = tokio::spawn(async move {
+    // In a task of its own: neither a customer who hangs up nor the server's timeout stops the order
+    // half way. The correlation id goes along.
+    let work = context::spawn(async move {
         let progress = orders.flow.advance(id).await?;
         let answer = answer(progress.order());
         orders.store.answer(&keyed, &answer).await?;
+        tracing::info!(order = %id, status = answer.status(), "order answered");
         Ok::<_, Problem>(answer)
     });
     work.await.map_err(|_| interrupted())?
@@ -132,7 +135,7 @@ async fn cancel(State(orders): State<Orders>, Id(id): Id<OrderId>) -> Result<Res
             "the order was refused, there is nothing to cancel",
         ));
     }
-    let work = tokio::spawn(async move { orders.flow.advance(id).await });
+    let work = context::spawn(async move { orders.flow.advance(id).await });
     let progress = work.await.map_err(|_| interrupted())??;
     let order = progress.order();
     let status = if order.status.is_settled() {

@@ -12,40 +12,49 @@ mod peers;
 mod place_order;
 mod store;
 
-use axum::Router;
 use shop_kit::{
-    db::{Db, OpenError},
+    db::Db,
     idempotency,
     notices::Notices,
-    stack::server_stack,
+    server::{Server, StartError},
+    stack::{ClientHandles, server_stack},
 };
 
-pub use config::Config;
+pub use config::{Config, PEER_TIMEOUT_MS};
 pub use finisher::Finisher;
 
 /// The service, ready to be served.
 #[derive(Debug)]
 pub struct App {
     /// Its routes, with the layers around them.
-    pub router: Router,
-    /// Its background task; it ends when this is dropped.
+    pub server: Server,
+    /// Its background tasks; they end when this is dropped.
     pub finisher: Finisher,
+    /// To look at the layers in front of each peer.
+    pub peers: Vec<ClientHandles>,
 }
 
 /// Opens the database, connects to the peers lazily and starts the finisher, which takes up the
 /// orders that an earlier process left pending. Must be called within a tokio runtime.
 ///
 /// # Errors
-/// The database cannot be opened.
-pub async fn build(config: &Config, notices: Notices) -> Result<App, OpenError> {
+/// The database cannot be opened, or a setting is out of range.
+pub async fn build(config: &Config, notices: Notices) -> Result<App, StartError> {
     let db = Db::open(&config.database, store::SCHEMA).await?;
     if let Err(error) = idempotency::forget_old(&db).await {
         tracing::warn!(%error, "old answers are not settled");
     }
-    let store = store::Store::new(db);
-    let peers = peers::Peers::new(config, &notices);
+    let store = store::Store::new(db.clone());
+    let peers = peers::Peers::new(config)?;
+    let handles = peers.handles();
     let flow = place_order::PlaceOrder::new(store.clone(), peers);
-    let finisher = Finisher::start(flow.clone(), store.clone(), notices);
-    let router = server_stack("orders", http::router(http::Orders { store, flow }));
-    Ok(App { router, finisher })
+    let finisher = Finisher::start(&flow, &store, &notices);
+    let router = http::router(http::Orders { store, flow });
+    let server = server_stack("orders", env!("CARGO_PKG_VERSION"), &db, router)?;
+    Ok(App {
+        // Peers are shown and no more: without them this service still takes orders.
+        server: handles.iter().fold(server, Server::watch),
+        finisher,
+        peers: handles,
+    })
 }

@@ -1,9 +1,13 @@
 //! Runs the order service alone.
 
-use std::{error::Error, process::ExitCode};
+use std::process::ExitCode;
 
 use orders::Config;
-use shop_kit::{cli, notices::Notices, server};
+use shop_kit::{
+    cli,
+    notices::Notices,
+    server::{self, StartError},
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -13,11 +17,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(config: Config) -> Result<(), Box<dyn Error>> {
+async fn run(config: Config) -> Result<(), StartError> {
     cli::start_log(&config.log)?;
     let listener = server::listen(config.listen).await?;
     let app = orders::build(&config, Notices::silent()).await?;
     tracing::info!(address = %listener.local_addr()?, "orders listens");
-    server::serve(listener, app.router.clone(), server::signal()).await?;
+    // The finisher works until the last request has ended; what it leaves half done is taken up by
+    // the next process.
+    app.server.serve(listener).await?;
     Ok(())
 }

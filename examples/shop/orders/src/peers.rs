@@ -1,18 +1,45 @@
 //! The two services that an order needs, in the words of this one.
 
+use std::fmt;
+
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use shop_kit::{
     client::{CallError, ServiceClient},
     ids::{OrderId, PaymentId, ReservationId},
     money::Money,
-    notices::Notices,
-    stack::Dependency,
+    server::StartError,
+    stack::{ClientHandles, Dependency},
 };
 
 use crate::{
     config::Config,
     domain::{Line, Order},
 };
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Inventory,
+    Payments,
+}
+
+impl Peer {
+    pub(crate) const ALL: [Self; 2] = [Self::Inventory, Self::Payments];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Inventory => "inventory",
+            Self::Payments => "payments",
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Peers {
@@ -21,16 +48,24 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    pub(crate) fn new(config: &Config, notices: &Notices) -> Self {
-        let dependency = |name| Dependency {
-            name,
-            timeout: config.peer_timeout(),
-            notices: notices.clone(),
+    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+        let client = |peer: Peer, base: &Uri| {
+            let dependency = Dependency {
+                name: peer.as_str(),
+                timeout: config.peer_timeout(),
+            };
+            ServiceClient::new(base.clone(), &dependency)
         };
-        Self {
-            inventory: ServiceClient::new(config.inventory.clone(), &dependency("inventory")),
-            payments: ServiceClient::new(config.payments.clone(), &dependency("payments")),
-        }
+        Ok(Self {
+            inventory: client(Peer::Inventory, &config.inventory)?,
+            payments: client(Peer::Payments, &config.payments)?,
+        })
+    }
+
+    /// The handles of the layers in front of each.
+    pub(crate) fn handles(&self) -> Vec<ClientHandles> {
+        let both = [&self.inventory, &self.payments];
+        both.map(|client| client.handles().clone()).into()
     }
 
     /// Sets the stock aside; answers the price of everything.

@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use shop_kit::{client::CallError, ids::OrderId};
+use shop_kit::{client::CallError, ids::OrderId, money::Money};
 
 use crate::{
     domain::{Order, Refusal, Status},
-    peers::Peers,
+    peers::{Peer, Peers},
     store::Store,
 };
 
@@ -27,11 +27,33 @@ pub(crate) enum Progress {
     /// Nothing is left to do.
     Settled(Order),
     /// A peer gave no usable answer; the finisher tries again.
-    Waiting {
-        order: Order,
-        /// The call was surely not sent: the peer is down or refuses work.
-        peer_is_down: bool,
-    },
+    Waiting { order: Order, stop: Stop },
+}
+
+/// Why an order cannot go on.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    /// Who gave no usable answer.
+    pub(crate) peer: Peer,
+    pub(crate) error: CallError,
+}
+
+impl Stop {
+    /// Whether the call was surely not sent, because the peer is down or refuses work: then other
+    /// orders would be told the same.
+    pub(crate) fn peer_is_down(&self) -> bool {
+        matches!(self.error, CallError::NotSent { .. })
+    }
+
+    /// How long the peer, or the circuit breaker in front of it, asked to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match &self.error {
+            CallError::NotSent { retry_after, .. } => {
+                retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER))
+            }
+            CallError::Rejected(_) | CallError::Unknown(_) => None,
+        }
+    }
 }
 
 impl Progress {
@@ -67,8 +89,8 @@ impl PlaceOrder {
                     return Ok(Progress::Settled(order));
                 }
             };
-            if let Err(error) = step {
-                return self.wait(order, &error).await;
+            if let Err(stop) = step {
+                return self.wait(order, stop).await;
             }
         }
     }
@@ -78,24 +100,22 @@ impl PlaceOrder {
             Ok(total) => self.store.reserved(order.id, total).await?,
             // Nothing was set aside, so there is nothing to put back.
             Err(CallError::Rejected(problem)) => {
+                let refusal = refusal(Peer::Inventory, &problem.detail);
                 self.store
-                    .refuse(
-                        order.id,
-                        Status::Refused,
-                        &refusal("inventory", &problem.detail),
-                    )
+                    .refuse(order.id, Status::Refused, &refusal)
                     .await?
             }
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                return Ok(Err(Stop {
+                    peer: Peer::Inventory,
+                    error,
+                }));
+            }
         };
         Ok(Ok(()))
     }
 
-    async fn charge(
-        &self,
-        order: &Order,
-        total: shop_kit::money::Money,
-    ) -> Result<Step, sqlx::Error> {
+    async fn charge(&self, order: &Order, total: Money) -> Result<Step, sqlx::Error> {
         match self.peers.charge(order, total).await {
             Ok(()) => {
                 self.store
@@ -103,22 +123,27 @@ impl PlaceOrder {
                     .await?
             }
             Err(CallError::Rejected(problem)) => {
+                let refusal = refusal(Peer::Payments, &problem.detail);
                 self.store
-                    .refuse(
-                        order.id,
-                        Status::Refusing,
-                        &refusal("payments", &problem.detail),
-                    )
+                    .refuse(order.id, Status::Refusing, &refusal)
                     .await?
             }
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                return Ok(Err(Stop {
+                    peer: Peer::Payments,
+                    error,
+                }));
+            }
         };
         Ok(Ok(()))
     }
 
     async fn put_stock_back(&self, order: &Order) -> Result<Step, sqlx::Error> {
         if let Err(error) = self.peers.release(order).await {
-            return Ok(Err(error));
+            return Ok(Err(Stop {
+                peer: Peer::Inventory,
+                error,
+            }));
         }
         self.store
             .step(order.id, Status::Refusing, Status::Refused)
@@ -131,10 +156,16 @@ impl PlaceOrder {
         if order.total.is_some()
             && let Err(error) = self.peers.refund(order).await
         {
-            return Ok(Err(error));
+            return Ok(Err(Stop {
+                peer: Peer::Payments,
+                error,
+            }));
         }
         if let Err(error) = self.peers.release(order).await {
-            return Ok(Err(error));
+            return Ok(Err(Stop {
+                peer: Peer::Inventory,
+                error,
+            }));
         }
         self.store
             .step(order.id, Status::Cancelling, Status::Cancelled)
@@ -142,30 +173,23 @@ impl PlaceOrder {
         Ok(Ok(()))
     }
 
-    async fn wait(&self, order: Order, error: &CallError) -> Result<Progress, sqlx::Error> {
-        tracing::info!(order = %order.id, status = order.status.as_str(), %error, "order has to wait");
-        let asked = match error {
-            CallError::NotSent { retry_after } => {
-                retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)
-            }
-            CallError::Rejected(_) | CallError::Unknown(_) => Duration::ZERO,
-        };
+    async fn wait(&self, order: Order, stop: Stop) -> Result<Progress, sqlx::Error> {
+        let Stop { peer, error } = &stop;
+        tracing::info!(order = %order.id, status = order.status.as_str(), %peer, %error, "order has to wait");
+        let asked = stop.retry_after().unwrap_or_default();
         self.store
             .postpone(order.id, |attempts| backoff(attempts).max(asked))
             .await?;
-        Ok(Progress::Waiting {
-            order,
-            peer_is_down: matches!(error, CallError::NotSent { .. }),
-        })
+        Ok(Progress::Waiting { order, stop })
     }
 }
 
 /// Done, or why not yet.
-type Step = Result<(), CallError>;
+type Step = Result<(), Stop>;
 
-fn refusal(by: &str, reason: &str) -> Refusal {
+fn refusal(by: Peer, reason: &str) -> Refusal {
     Refusal {
-        by: by.to_owned(),
+        by: by.to_string(),
         reason: reason.to_owned(),
     }
 }

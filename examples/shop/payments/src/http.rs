@@ -34,9 +34,11 @@ async fn charge(
     Json(charge): Json<Charge>,
 ) -> Result<Answer, Problem> {
     charge.validate()?;
-    store
+    let answer = store
         .charge(&Keyed::new("POST /payments", key, &charge), &charge)
-        .await
+        .await?;
+    tracing::info!(order = %charge.order, amount = %charge.amount, status = answer.status(), "charge answered");
+    Ok(answer)
 }
 
 /// The id in the path is the key of a refund: however often it is asked for, it happens once.

@@ -3,7 +3,13 @@
 use std::{fmt::Display, process::ExitCode};
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// Parses the command line. Help and version go to stdout; a mistake becomes one line on stderr.
 ///
@@ -12,7 +18,8 @@ use tracing_subscriber::EnvFilter;
 pub fn parse<T: Parser>() -> Result<T, ExitCode> {
     T::try_parse().map_err(|error| {
         if !error.use_stderr() {
-            print!("{error}");
+            // Whoever closes the pipe early has read enough.
+            let _ = error.print();
             return ExitCode::SUCCESS;
         }
         eprintln!("{} (try --help)", one_line(&error.to_string()));
@@ -20,8 +27,8 @@ pub fn parse<T: Parser>() -> Result<T, ExitCode> {
     })
 }
 
-/// Starts the log: lines on stderr, filtered by `level`, a `tracing` filter such as `info` or
-/// `warn,orders=debug`.
+/// Starts the log: JSON lines on stderr, filtered by `level`, a `tracing` filter such as `info` or
+/// `warn,orders=debug`. A line that belongs to a request carries its correlation id.
 ///
 /// # Errors
 /// Says what is wrong with the filter.
@@ -29,10 +36,18 @@ pub fn start_log(level: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(level).map_err(|error| {
         format!("--log: `{level}` is not a filter: {error}; use `info` or `warn,orders=debug`")
     })?;
+    // The span of a request has the correlation id, so it is kept at any level.
+    let filter = filter.or(filter_fn(|meta| {
+        meta.is_span() && meta.target() == "tower_keep"
+    }));
+    let lines = fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
         .try_init();
     Ok(())
 }

@@ -100,6 +100,15 @@ impl Db {
         }
     }
 
+    /// Asks the database for nothing, to see whether it answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// The pool, for reads outside of a transaction.
     #[must_use]
     pub fn pool(&self) -> &AnyPool {

@@ -1,15 +1,14 @@
 //! A service in a runtime of its own inside this process, that can be killed like a process.
 
-use std::{error::Error, io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
-use axum::Router;
 use tokio::{
     runtime::Runtime,
     sync::oneshot,
     task::{self, JoinHandle},
 };
 
-use crate::server::{listen, serve};
+use crate::server::{Server, StartError, listen};
 
 /// A running service. Its tasks, its listener and its connections live in its own runtime: killing
 /// the service ends all of them at once, wherever they are. Dropped, it is killed in the background.
@@ -21,21 +20,17 @@ pub struct Host {
     serving: JoinHandle<()>,
 }
 
-/// Any error of a start.
-pub type StartError = Box<dyn Error + Send + Sync>;
-
 impl Host {
-    /// Binds `address` (port 0 takes a free one), then serves the router that `build` makes. What
+    /// Binds `address` (port 0 takes a free one), then serves what `build` makes. What
     /// `build` makes besides, such as a background task, is kept while the service runs.
     ///
     /// # Errors
     /// The address is taken, or `build` fails.
-    pub async fn start<B, F, K, E>(address: SocketAddr, build: B) -> Result<Self, StartError>
+    pub async fn start<B, F, K>(address: SocketAddr, build: B) -> Result<Self, StartError>
     where
         B: FnOnce() -> F + Send + 'static,
-        F: Future<Output = Result<(Router, K), E>> + Send,
+        F: Future<Output = Result<(Server, K), StartError>> + Send,
         K: Send + 'static,
-        E: Into<StartError> + Send,
     {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -47,16 +42,14 @@ impl Host {
             let start = async {
                 let listener = listen(address).await?;
                 let address = listener.local_addr()?;
-                let (router, kept) = build().await.map_err(Into::into)?;
-                Ok::<_, StartError>((address, listener, router, kept))
+                let (server, kept) = build().await?;
+                Ok::<_, StartError>((address, listener, server, kept))
             };
             match start.await {
-                Ok((address, listener, router, _kept)) => {
+                Ok((address, listener, server, _kept)) => {
                     let _ = ready.send(Ok(address));
                     let stopped = async { drop(stopped.await) };
-                    if let Err(error) = serve(listener, router, stopped).await {
-                        tracing::error!(%address, %error, "stopped serving");
-                    }
+                    server.serve_until(listener, stopped).await;
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
@@ -89,7 +82,7 @@ impl Host {
         }
     }
 
-    /// Lets running requests end first, for as long as [`serve`] gives them.
+    /// Drains and lets running requests end first: see [`Server::serve_until`].
     pub async fn stop(mut self) {
         // Whoever waits on the other end takes the closed channel as the word to stop.
         self.stop = oneshot::channel().0;
@@ -108,14 +101,16 @@ impl Drop for Host {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use axum::{Router, routing::get};
     use tokio::net::TcpStream;
+    use tower_keep::health::HealthLayer;
 
     use super::*;
 
     async fn start(address: SocketAddr) -> Result<Host, StartError> {
         let router = Router::new().route("/", get(|| async { "here" }));
-        Host::start(address, || async { Ok::<_, io::Error>((router, ())) }).await
+        let health = HealthLayer::default();
+        Host::start(address, || async { Ok((Server { health, router }, ())) }).await
     }
 
     #[tokio::test]

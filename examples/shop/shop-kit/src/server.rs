@@ -1,9 +1,54 @@
 //! Listening, serving and ending.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{error::Error, io, net::SocketAddr};
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tower_keep::health::HealthLayer;
+
+use crate::stack::ClientHandles;
+
+/// A service with its layers, ready to be served. Made by [`crate::stack::server_stack`].
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Goes around the router when it is served: answers probes, and sees the traffic off.
+    pub health: HealthLayer,
+    /// The routes, with all other layers around them.
+    pub router: Router,
+}
+
+/// Any error of a start.
+pub type StartError = Box<dyn Error + Send + Sync>;
+
+impl Server {
+    /// Shows the layers in front of a peer on `/health`. They can make it a `warn` and change
+    /// nothing else: an outage of a peer must not spread.
+    #[must_use]
+    pub fn watch(mut self, peer: &ClientHandles) -> Self {
+        self.health = self
+            .health
+            .watch(peer.breaker.clone())
+            .watch(peer.bulkhead.clone());
+        self
+    }
+
+    /// Serves until SIGTERM or Ctrl-C. Goes on accepting for the drain delay with `/readyz` at
+    /// 503, then closes the port and lets running requests end; a second signal ends it at once.
+    ///
+    /// # Errors
+    /// The process may not listen to signals.
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        let report = self.health.serve(listener, self.router).await?;
+        tracing::info!("{report}");
+        Ok(())
+    }
+
+    /// Serves until `stop` is done, then ends in the same way.
+    pub async fn serve_until(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let report = self.health.serve_until(listener, self.router, stop).await;
+        tracing::info!("{report}");
+    }
+}
 
 /// Binds `address`; port 0 takes any free one.
 ///
@@ -20,31 +65,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
 #[error("cannot listen on {address}: {source}; give another address or port")]
 pub struct ListenError {
     address: SocketAddr,
-    source: std::io::Error,
-}
-
-/// How long requests may still run after `shutdown`.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// Serves until `shutdown` is done, then lets running requests end for up to five seconds.
-///
-/// # Errors
-/// The listener failed.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let (asked, mut ending) = tokio::sync::watch::channel(false);
-    let graceful = axum::serve(listener, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        asked.send_replace(true);
-    });
-    tokio::select! {
-        result = graceful.into_future() => result,
-        // The sender lives in the future beside this one, so the wait ends with `true` only.
-        () = async { let _ = ending.wait_for(|asked| *asked).await; tokio::time::sleep(GRACE).await } => Ok(()),
-    }
+    source: io::Error,
 }
 
 /// Done at Ctrl-C or SIGTERM.

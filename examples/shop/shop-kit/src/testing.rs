@@ -1,6 +1,6 @@
 //! Databases for tests: a SQLite file in a fresh folder, or a PostgreSQL database of its own.
 
-use std::io::Write;
+use std::{env, io::Write};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 
 use crate::db::{Db, file_url};
 
-/// Where tests look for PostgreSQL.
-const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
+/// Where tests look for PostgreSQL, unless `SHOP_TEST_POSTGRES` says otherwise.
+const SERVER: &str = "127.0.0.1:5432";
 
 /// A SQLite database that only one test uses.
 #[derive(Debug)]
@@ -39,23 +39,25 @@ impl TestDb {
 /// fails. Where no server answers on 127.0.0.1:5432 it prints one visible line instead.
 ///
 /// # Panics
-/// The test panics, or a server answers and refuses.
+/// The test panics, or a server answers and refuses, or none answers although
+/// `SHOP_REQUIRE_POSTGRES=1` says that one must.
 pub async fn on_postgres<F>(schema: &[&'static str], test: impl FnOnce(Db) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     sqlx::any::install_default_drivers();
-    if TcpStream::connect("127.0.0.1:5432").await.is_err() {
+    let server = server();
+    if let Err(error) = TcpStream::connect(&server).await {
+        let required = env::var("SHOP_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
+        assert!(!required, "no PostgreSQL answers on {server}: {error}");
         // Not `eprintln!`: the test harness would swallow the line of a test that passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: no PostgreSQL answers on 127.0.0.1:5432"
-        );
+        let skipped = format!("SKIPPED: no PostgreSQL answers on {server}\n");
+        let _ = std::io::stderr().write_all(skipped.as_bytes());
         return;
     }
     let name = format!("shop_test_{}", uuid::Uuid::now_v7().simple());
     admin(format!("CREATE DATABASE {name}")).await;
-    let db = Db::open(&format!("{SERVER}/{name}"), schema)
+    let db = Db::open(&format!("postgres://postgres@{server}/{name}"), schema)
         .await
         .expect("a fresh database");
     // A task of its own, so that a panic ends the test only after the database is gone.
@@ -67,10 +69,15 @@ where
     }
 }
 
+fn server() -> String {
+    env::var("SHOP_TEST_POSTGRES").unwrap_or_else(|_| SERVER.to_owned())
+}
+
 async fn admin(statement: String) {
-    let mut connection = AnyConnection::connect(&format!("{SERVER}/postgres"))
-        .await
-        .expect("the server answers");
+    let mut connection =
+        AnyConnection::connect(&format!("postgres://postgres@{}/postgres", server()))
+            .await
+            .expect("the server answers");
     connection
         .execute(AssertSqlSafe(statement))
         .await

@@ -3,12 +3,16 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    ops::RangeBounds,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use serde_json::{Value, json};
-use tokio::{task::JoinSet, time::sleep_until};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
 
 use crate::{load::Intent, screen::Screen, web::Web};
 
@@ -23,8 +27,18 @@ pub(crate) struct Seen {
     pub(crate) cancellations: usize,
     /// Errors and answers that should not be.
     pub(crate) failed: Vec<String>,
+    /// When each order was sent, and how long its answer took.
+    pub(crate) waits: Vec<(Instant, Duration)>,
     /// Kinds of events that were told already: only the first of each is.
     told: BTreeSet<String>,
+}
+
+impl Seen {
+    /// The longest wait for the answer to an order that was sent in this time.
+    pub(crate) fn slowest(&self, sent: impl RangeBounds<Instant>) -> Option<Duration> {
+        let within = self.waits.iter().filter(|(at, _)| sent.contains(at));
+        within.map(|(_, wait)| *wait).max()
+    }
 }
 
 impl fmt::Display for Seen {
@@ -65,15 +79,16 @@ impl Customers {
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends everything at its time, however slow the answers are, and waits for all answers.
     pub(crate) async fn act(&self, plan: Vec<Intent>) {
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         let mut acting = JoinSet::new();
         for intent in plan {
             sleep_until(start + intent.at).await;
@@ -85,7 +100,10 @@ impl Customers {
 
     async fn order(&self, intent: Intent) {
         let key = uuid::Uuid::now_v7().to_string();
-        let reply = match self.web.post("/orders", &key, &intent.order).await {
+        let sent = Instant::now();
+        let reply = self.web.post("/orders", &key, &intent.order).await;
+        self.lock().waits.push((sent, sent.elapsed()));
+        let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return self.failed(format!("{}: {error}", intent.customer)),
         };
@@ -158,7 +176,7 @@ impl Customers {
         if let Some(delay) = intent.cancels_after
             && matches!(reply.status.as_u16(), 201 | 202)
         {
-            tokio::time::sleep(delay).await;
+            sleep(delay).await;
             self.cancel(&id, intent.customer).await;
         }
     }
@@ -192,7 +210,7 @@ impl Customers {
 
     fn note(&self, count: impl FnOnce(&mut Seen), kind: &str, line: impl FnOnce() -> String) {
         let first = {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = self.lock();
             count(&mut seen);
             seen.told.insert(kind.to_owned())
         };
@@ -203,11 +221,7 @@ impl Customers {
 
     fn failed(&self, line: String) {
         self.screen.line(format!("  customer FAILED {line}"));
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .failed
-            .push(line);
+        self.lock().failed.push(line);
     }
 }
 
@@ -217,7 +231,7 @@ const TELL_EVERY: Duration = Duration::from_secs(3);
 /// Tells how things stand, for a screen without a bar; never ends.
 pub(crate) async fn tell_counts(customers: &Customers) -> std::convert::Infallible {
     loop {
-        tokio::time::sleep(TELL_EVERY).await;
+        sleep(TELL_EVERY).await;
         customers.screen.instead_of_bar(&customers.seen());
     }
 }

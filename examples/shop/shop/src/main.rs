@@ -3,8 +3,17 @@
 //! Without arguments it plays a scenario: customers order, the payment service is killed and comes
 //! back, and in the end the books are checked. `shop serve` keeps the services up for curl.
 
+/// Prints a line. Whoever has closed the pipe misses it; the shop goes on and its books are checked.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod check;
 mod customers;
+mod layers;
 mod load;
 mod options;
 mod report;

@@ -2,15 +2,22 @@
 
 use std::time::Duration;
 
-use shop_kit::{host::StartError, notices::Notices, server};
-use tokio::{sync::mpsc, time::sleep};
+use shop_kit::{
+    notices::Notices,
+    server::{self, StartError},
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 
 use crate::{
     check::{check, count},
     customers::{Customers, tell_counts},
+    layers::Layers,
     load,
-    options::Options,
-    report,
+    options::{Options, Places},
+    report::{self, Outage},
     screen::Screen,
     system::System,
     web::Web,
@@ -33,22 +40,10 @@ pub(crate) async fn play(options: &Options) -> Result<(), StartError> {
 
 async fn run(options: &Options) -> Result<(), StartError> {
     let places = options.places()?;
-    // Layers tell through this channel what happens to them, such as a breaker that opens.
-    let (layer_events, mut lines) = Notices::channel();
-    let mut system = System::start(&places, layer_events).await?;
-    println!("The shop is open.");
-    println!("  orders     http://{}", system.orders.address());
-    println!("  payments   http://{}", system.payments_address());
-    println!("  inventory  http://{}", system.inventory.address());
-    println!("  databases  {}", places.data.display());
-    println!(
-        "{} orders will come in, {} each second; after {} s the payment service dies for {} s.",
-        load::ORDERS,
-        load::RATE,
-        KILL_AFTER.as_secs(),
-        OUTAGE.as_secs(),
-    );
-    println!();
+    let (notices, mut lines) = Notices::channel();
+    let mut system = System::start(&places, notices.clone()).await?;
+    let layers = Layers::watch(&system.peers, &notices);
+    introduce(&system, &places);
 
     let screen = Screen::new(load::ORDERS);
     let customers = Customers::new(Web::new(system.orders.address()), screen.clone());
@@ -57,7 +52,7 @@ async fn run(options: &Options) -> Result<(), StartError> {
         never = tell_counts(&customers) => match never {},
         never = print_lines(&mut lines, &screen) => match never {},
     };
-    outage?;
+    let outage = outage?;
     screen.close_bar();
     screen.line("the last order was answered");
     tokio::select! {
@@ -68,9 +63,9 @@ async fn run(options: &Options) -> Result<(), StartError> {
     let books = check(&system).await?;
     let seen = customers.seen();
     system.stop().await;
-    report::print(&seen, &books);
+    report::print(&seen, &books, &outage, layers.heard());
     if books.wrong.is_empty() && seen.failed.is_empty() {
-        println!(
+        say!(
             "No money and no stock was lost or doubled. It took {:.0} s.",
             screen.age().as_secs_f64()
         );
@@ -84,21 +79,39 @@ async fn run(options: &Options) -> Result<(), StartError> {
     .into())
 }
 
-async fn outage(system: &mut System, screen: &Screen) -> Result<(), StartError> {
+fn introduce(system: &System, places: &Places) {
+    say!("The shop is open.");
+    say!("  orders     http://{}", system.orders.address());
+    say!("  payments   http://{}", system.payments_address());
+    say!("  inventory  http://{}", system.inventory.address());
+    say!("  databases  {}", places.data.display());
+    say!(
+        "{} orders will come in, {} each second; after {} s the payment service dies for {} s.",
+        load::ORDERS,
+        load::RATE,
+        KILL_AFTER.as_secs(),
+        OUTAGE.as_secs(),
+    );
+    say!();
+}
+
+async fn outage(system: &mut System, screen: &Screen) -> Result<Outage, StartError> {
     sleep(KILL_AFTER).await;
     screen.line(">>> the payment service is killed: port closed, connections broken");
+    let began = Instant::now();
     system.kill_payments().await;
     sleep(OUTAGE).await;
     let waiting = count(system).await?.open();
     system.restart_payments().await?;
+    let ended = Instant::now();
     screen.line(format!(
         ">>> the payment service is back, same port, same database; {waiting} orders wait for it"
     ));
-    Ok(())
+    Ok(Outage { began, ended })
 }
 
 async fn settle(system: &System, screen: &Screen) -> Result<(), StartError> {
-    let asked = tokio::time::Instant::now();
+    let asked = Instant::now();
     loop {
         let open = count(system).await?.open();
         if open == 0 {

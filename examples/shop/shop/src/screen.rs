@@ -38,7 +38,7 @@ impl Screen {
     /// One line, above the bar.
     pub(crate) fn line(&self, text: impl Display) {
         let seconds = self.age().as_secs_f64();
-        self.bar.suspend(|| println!("{seconds:5.1} s  {text}"));
+        self.bar.suspend(|| say!("{seconds:5.1} s  {text}"));
     }
 
     /// One order was answered; the bar says how things stand.
@@ -50,7 +50,7 @@ impl Screen {
     /// A line that stands in for the bar where there is none.
     pub(crate) fn instead_of_bar(&self, counts: &impl Display) {
         if self.plain {
-            self.line(format!("         so far: {counts}"));
+            self.line(format!("  so far: {counts}"));
         }
     }
 

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 
 use shop_kit::{
-    db::OpenError,
-    host::{Host, StartError},
+    host::Host,
     notices::Notices,
+    server::{Server, StartError},
+    stack::ClientHandles,
 };
+use tokio::sync::oneshot;
 
 use crate::options::{Place, Places};
 
@@ -14,6 +16,8 @@ use crate::options::{Place, Places};
 pub(crate) struct System {
     pub(crate) orders: Host,
     pub(crate) inventory: Host,
+    /// The layers between orders and its peers.
+    pub(crate) peers: Vec<ClientHandles>,
     payments: Option<Host>,
     payments_place: Place,
 }
@@ -28,7 +32,7 @@ impl System {
             listen: payments.address(),
             ..places.payments.clone()
         };
-        let orders = start_orders(
+        let (orders, peers) = start_orders(
             &places.orders,
             inventory.address(),
             payments.address(),
@@ -38,6 +42,7 @@ impl System {
         Ok(Self {
             orders,
             inventory,
+            peers,
             payments: Some(payments),
             payments_place,
         })
@@ -61,13 +66,15 @@ impl System {
         Ok(())
     }
 
-    /// Ends all three, the callers first.
+    /// Drains and ends all three, the callers first.
     pub(crate) async fn stop(self) {
         self.orders.stop().await;
-        if let Some(payments) = self.payments {
-            payments.stop().await;
-        }
-        self.inventory.stop().await;
+        let payments = async {
+            if let Some(payments) = self.payments {
+                payments.stop().await;
+            }
+        };
+        tokio::join!(payments, self.inventory.stop());
     }
 }
 
@@ -79,7 +86,7 @@ async fn start_inventory(place: &Place) -> Result<Host, StartError> {
         log: String::new(),
     };
     Host::start(place.listen, || async move {
-        Ok::<_, OpenError>((inventory::build(&config).await?, ()))
+        Ok((inventory::build(&config).await?, ()))
     })
     .await
 }
@@ -92,7 +99,7 @@ async fn start_payments(place: &Place) -> Result<Host, StartError> {
         log: String::new(),
     };
     Host::start(place.listen, || async move {
-        Ok::<_, OpenError>((payments::build(&config).await?, ()))
+        Ok((payments::build(&config).await?, ()))
     })
     .await
 }
@@ -102,19 +109,22 @@ async fn start_orders(
     inventory: SocketAddr,
     payments: SocketAddr,
     notices: Notices,
-) -> Result<Host, StartError> {
+) -> Result<(Host, Vec<ClientHandles>), StartError> {
     let url = |address| format!("http://{address}").parse();
     let config = orders::Config {
         listen: place.listen,
         database: place.database.clone(),
         inventory: url(inventory)?,
         payments: url(payments)?,
-        peer_timeout_ms: 1000,
+        peer_timeout_ms: orders::PEER_TIMEOUT_MS,
         log: String::new(),
     };
+    let (built, peers) = oneshot::channel();
     let build = || async move {
         let app = orders::build(&config, notices).await?;
-        Ok::<_, OpenError>((app.router, app.finisher))
+        let _ = built.send(app.peers);
+        Ok::<(Server, _), StartError>((app.server, app.finisher))
     };
-    Host::start(place.listen, build).await
+    let host = Host::start(place.listen, build).await?;
+    Ok((host, peers.await?))
 }

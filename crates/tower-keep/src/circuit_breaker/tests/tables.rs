@@ -128,6 +128,12 @@ fn probes_that_all_hang_open_it_again() {
 }
 
 #[test]
+fn the_time_it_was_open_is_told_to_a_tenth() {
+    let cause = Cause::Waited(Duration::from_nanos(5_123_456_789));
+    assert_eq!(cause.to_string(), "was open for 5.1s");
+}
+
+#[test]
 fn a_probe_whose_answer_goes_on_past_the_lease_is_good() {
     let (mut machine, id) = half_open(CircuitBreakerConfig {
         probes: 1,

@@ -8,7 +8,10 @@ use shop_kit::{
     problem::Problem,
 };
 
-use crate::domain::{Line, NewOrder, Order, Refusal, Status};
+use crate::{
+    domain::{Line, NewOrder, Order, Refusal, Status},
+    peers::Peer,
+};
 
 /// How long whoever moves an order has before the finisher, or a repeat of its request, takes over.
 /// Longer than all calls of one order together.
@@ -200,19 +203,26 @@ impl Store {
         tx.commit().await
     }
 
-    /// The oldest open orders whose time has come.
-    pub(crate) async fn due(&self, limit: i64) -> Result<Vec<OrderId>, sqlx::Error> {
-        let rows: Vec<(String,)> = sqlx::query_as(
-            "SELECT id FROM orders WHERE status IN ($1, $2, $3) AND next_attempt_at <= $4
-             ORDER BY created_at, id LIMIT $5",
-        )
-        .bind(Status::Pending.as_str())
-        .bind(Status::Refusing.as_str())
-        .bind(Status::Cancelling.as_str())
-        .bind(now_micros())
-        .bind(limit)
-        .fetch_all(self.db.pool())
-        .await?;
+    /// The oldest open orders whose time has come and whose next step needs `peer`.
+    pub(crate) async fn due(&self, peer: Peer, limit: i64) -> Result<Vec<OrderId>, sqlx::Error> {
+        // The flow of `place_order`, as a condition: stock first, then money; money back first.
+        let query = match peer {
+            Peer::Inventory => {
+                "SELECT id FROM orders WHERE next_attempt_at <= $1
+                 AND (status = 'refusing' OR (status IN ('pending', 'cancelling') AND total IS NULL))
+                 ORDER BY created_at, id LIMIT $2"
+            }
+            Peer::Payments => {
+                "SELECT id FROM orders WHERE next_attempt_at <= $1
+                 AND status IN ('pending', 'cancelling') AND total IS NOT NULL
+                 ORDER BY created_at, id LIMIT $2"
+            }
+        };
+        let rows: Vec<(String,)> = sqlx::query_as(query)
+            .bind(now_micros())
+            .bind(limit)
+            .fetch_all(self.db.pool())
+            .await?;
         rows.into_iter()
             .map(|(id,)| id.parse().map_err(decode))
             .collect()

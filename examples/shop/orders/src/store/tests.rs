@@ -11,7 +11,10 @@ use shop_kit::{
 };
 
 use super::*;
-use crate::domain::{Line, NewOrder, Refusal, Status};
+use crate::{
+    domain::{Line, NewOrder, Refusal, Status},
+    peers::Peer,
+};
 
 #[tokio::test]
 async fn the_store_keeps_its_promises_on_sqlite() {
@@ -27,6 +30,7 @@ async fn the_store_keeps_its_promises_on_postgres() {
 async fn suite(store: &Store) {
     an_order_and_its_key_are_stored_together(store).await;
     open_orders_come_due_oldest_first(store).await;
+    an_order_comes_due_for_the_peer_that_its_next_step_needs(store).await;
     only_one_of_confirm_and_cancel_wins(store).await;
     a_refusal_keeps_its_reason(store).await;
 }
@@ -90,23 +94,80 @@ async fn an_order_and_its_key_are_stored_together(store: &Store) {
 
 async fn open_orders_come_due_oldest_first(store: &Store) {
     let (first, second) = (accept(store, "k2").await, accept(store, "k3").await);
-    assert_eq!(store.due(10).await.unwrap(), [], "their requests still run");
+    assert_eq!(
+        store.due(Peer::Inventory, 10).await.unwrap(),
+        [],
+        "their requests still run"
+    );
     for id in [second, first] {
         store.postpone(id, |_| Duration::ZERO).await.unwrap();
     }
-    assert_eq!(store.due(10).await.unwrap(), [first, second]);
+    assert_eq!(
+        store.due(Peer::Inventory, 10).await.unwrap(),
+        [first, second]
+    );
     store
         .postpone(first, |attempts| Duration::from_secs(attempts.into()))
         .await
         .unwrap();
-    assert_eq!(store.due(10).await.unwrap(), [second]);
+    assert_eq!(store.due(Peer::Inventory, 10).await.unwrap(), [second]);
     for id in [first, second] {
         store
             .step(id, Status::Pending, Status::Confirmed)
             .await
             .unwrap();
     }
-    assert_eq!(store.due(10).await.unwrap(), []);
+    assert_eq!(store.due(Peer::Inventory, 10).await.unwrap(), []);
+}
+
+async fn an_order_comes_due_for_the_peer_that_its_next_step_needs(store: &Store) {
+    let due = async |id: OrderId| {
+        store.postpone(id, |_| Duration::ZERO).await.unwrap();
+        let mut peers = Vec::new();
+        for peer in Peer::ALL {
+            if store.due(peer, 10).await.unwrap().contains(&id) {
+                peers.push(peer);
+            }
+        }
+        peers
+    };
+    let total = Money::new(1, Currency::EUR);
+    let refusal = Refusal {
+        by: "payments".into(),
+        reason: "no money".into(),
+    };
+    let paying = accept(store, "k5").await;
+    assert_eq!(due(paying).await, [Peer::Inventory]);
+    store.reserved(paying, total).await.unwrap();
+    assert_eq!(due(paying).await, [Peer::Payments]);
+    store.cancel(paying).await.unwrap();
+    assert_eq!(due(paying).await, [Peer::Payments]);
+    store
+        .step(paying, Status::Cancelling, Status::Cancelled)
+        .await
+        .unwrap();
+    assert_eq!(due(paying).await, []);
+
+    let unpaid = accept(store, "k6").await;
+    store.cancel(unpaid).await.unwrap();
+    assert_eq!(
+        due(unpaid).await,
+        [Peer::Inventory],
+        "no money was asked for"
+    );
+    let refused = accept(store, "k7").await;
+    store.reserved(refused, total).await.unwrap();
+    store
+        .refuse(refused, Status::Refusing, &refusal)
+        .await
+        .unwrap();
+    assert_eq!(due(refused).await, [Peer::Inventory]);
+    for (id, from, to) in [
+        (unpaid, Status::Cancelling, Status::Cancelled),
+        (refused, Status::Refusing, Status::Refused),
+    ] {
+        store.step(id, from, to).await.unwrap();
+    }
 }
 
 async fn only_one_of_confirm_and_cancel_wins(store: &Store) {

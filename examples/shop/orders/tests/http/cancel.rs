@@ -1,7 +1,7 @@
 use http::Method;
 use tokio::task::JoinSet;
 
-use crate::shop::{Shop, id, order, send};
+use crate::shop::{Shop, id, order};
 
 #[tokio::test]
 async fn a_cancelled_order_gives_money_and_stock_back_once() {
@@ -69,16 +69,10 @@ async fn cancellations_that_race_the_finisher_double_nothing() {
         .step_by(2)
         .flat_map(|id| [id.clone(), id.clone()])
     {
-        let router = shop.app.router.clone();
+        let caller = shop.caller.clone();
         racing.spawn(async move {
-            send(
-                &router,
-                Method::POST,
-                &format!("/orders/{id}/cancel"),
-                None,
-                "",
-            )
-            .await
+            let path = format!("/orders/{id}/cancel");
+            caller.send(Method::POST, &path, None, "").await
         });
     }
     for reply in racing.join_all().await {
@@ -107,17 +101,13 @@ async fn a_cancellation_that_races_its_own_order_leaves_nothing_behind() {
     let shop = Shop::open().await;
     let mut placing = JoinSet::new();
     for at in 0..12 {
-        let router = shop.app.router.clone();
+        let caller = shop.caller.clone();
         let body = order("cus_bela", "mug", 1).to_string();
         placing.spawn(async move {
-            send(
-                &router,
-                Method::POST,
-                "/orders",
-                Some(&format!("k{at}")),
-                &body,
-            )
-            .await
+            let key = format!("k{at}");
+            caller
+                .send(Method::POST, "/orders", Some(&key), &body)
+                .await
         });
     }
     let mut cancelled = std::collections::HashSet::new();

@@ -5,7 +5,7 @@ use axum::{
 use http::Method;
 use tokio::sync::Semaphore;
 
-use crate::shop::{Shop, id, order, send};
+use crate::shop::{Shop, id, order};
 
 #[tokio::test]
 async fn one_key_is_one_order_with_one_answer() {
@@ -81,11 +81,11 @@ async fn a_repeat_while_the_first_still_runs_is_asked_to_come_back() {
         |payments| payments,
     )
     .await;
-    let router = shop.app.router.clone();
+    let caller = shop.caller.clone();
     let tea = order("cus_anna", "tea", 1);
     let body = tea.to_string();
     let first =
-        tokio::spawn(async move { send(&router, Method::POST, "/orders", Some("k"), &body).await });
+        tokio::spawn(async move { caller.send(Method::POST, "/orders", Some("k"), &body).await });
     // The first has stored its key once its order is in the list.
     while shop
         .send(Method::GET, "/orders?customer=cus_anna", None, "")

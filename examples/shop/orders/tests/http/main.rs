@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its shop breaks")]
 
 mod cancel;
+mod correlation;
+mod health;
 mod idempotency;
 mod outage;
+mod process;
 mod refusals;
 mod shop;

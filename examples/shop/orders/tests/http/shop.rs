@@ -1,21 +1,44 @@
 //! A whole shop for one test.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde_json::{Value, json};
-use shop_kit::{db::file_url, host::Host, notices::Notices};
+use shop_kit::{
+    db::file_url,
+    host::Host,
+    notices::Notices,
+    server::{Server, StartError},
+    stack::ClientHandles,
+};
 use tempfile::TempDir;
-use tower::ServiceExt;
+use tokio::sync::oneshot;
 
 pub(crate) struct Shop {
-    pub(crate) app: orders::App,
-    pub(crate) payments: Option<Host>,
-    inventory: Host,
-    payments_at: SocketAddr,
-    folder: TempDir,
+    orders: Option<Host>,
+    pub(crate) caller: Caller,
+    /// The layers in front of inventory and payments.
+    pub(crate) peers: Vec<ClientHandles>,
+    payments: Option<Host>,
+    pub(crate) inventory: Host,
+    pub(crate) payments_at: SocketAddr,
+    pub(crate) folder: TempDir,
+}
+
+/// Sends requests to one service, over real connections.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    client: Client<HttpConnector, Body>,
+    address: SocketAddr,
 }
 
 pub(crate) struct Reply {
@@ -24,7 +47,7 @@ pub(crate) struct Reply {
     pub(crate) body: Value,
 }
 
-const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+pub(crate) const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 impl Shop {
     pub(crate) async fn open() -> Self {
@@ -37,24 +60,14 @@ impl Shop {
         payments: impl FnOnce(Router) -> Router + Send + 'static,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = file_url(&folder.path().join("inventory.db"));
-        let config = inventory::Config {
-            listen: ANY,
-            database,
-            demo_data: true,
-            log: String::new(),
-        };
-        let inventory = Host::start(ANY, || async move {
-            inventory::build(&config)
-                .await
-                .map(|router| (inventory(router), ()))
-        });
-        let inventory = inventory.await.unwrap();
+        let inventory = start_inventory(&folder, inventory).await;
         let payments = start_payments(&folder, ANY, payments).await;
         let payments_at = payments.address();
-        let app = build(&folder, inventory.address(), payments_at).await;
+        let (orders, peers) = start_orders(&folder, inventory.address(), payments_at).await;
         Self {
-            app,
+            caller: Caller::new(orders.address()),
+            orders: Some(orders),
+            peers,
             payments: Some(payments),
             inventory,
             payments_at,
@@ -70,9 +83,29 @@ impl Shop {
         self.payments = Some(start_payments(&self.folder, self.payments_at, |router| router).await);
     }
 
-    /// The order process ends and another one starts on its database.
+    /// The order service is killed, and another one starts on its database.
     pub(crate) async fn restart_orders(&mut self) {
-        self.app = build(&self.folder, self.inventory.address(), self.payments_at).await;
+        self.orders.take().unwrap().kill().await;
+        let (orders, peers) =
+            start_orders(&self.folder, self.inventory.address(), self.payments_at).await;
+        self.caller = Caller::new(orders.address());
+        self.orders = Some(orders);
+        self.peers = peers;
+    }
+
+    /// All three services.
+    pub(crate) fn services(&self) -> [Caller; 3] {
+        let (payments, inventory) = (self.payments_at, self.inventory.address());
+        [
+            self.caller.clone(),
+            Caller::new(payments),
+            Caller::new(inventory),
+        ]
+    }
+
+    /// The layers in front of this peer.
+    pub(crate) fn peer(&self, name: &str) -> &ClientHandles {
+        self.peers.iter().find(|peer| peer.name == name).unwrap()
     }
 
     pub(crate) async fn send(
@@ -82,7 +115,7 @@ impl Shop {
         key: Option<&str>,
         body: &str,
     ) -> Reply {
-        send(&self.app.router, method, path, key, body).await
+        self.caller.send(method, path, key, body).await
     }
 
     pub(crate) async fn place(&self, key: &str, order: &Value) -> Reply {
@@ -96,25 +129,17 @@ impl Shop {
     }
 
     pub(crate) async fn order(&self, id: &str) -> Value {
-        self.send(Method::GET, &format!("/orders/{id}"), None, "")
-            .await
-            .body
+        self.caller.get(&format!("/orders/{id}")).await.body
     }
 
     /// Waits until the order has this status.
     pub(crate) async fn settles(&self, id: &str, status: &str) {
-        for _ in 0..1000 {
-            if self.order(id).await["status"] == status {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{id} did not become {status}: {}", self.order(id).await);
+        self.caller.settles(id, status).await;
     }
 
     /// The account: what is left, what captured payments took, how many there are.
     pub(crate) async fn account(&self, id: &str) -> (i64, i64, i64) {
-        let accounts = self.peer(self.payments_at, "/accounts").await;
+        let accounts = Caller::new(self.payments_at).get("/accounts").await.body;
         let account = find(&accounts, "id", id);
         let number = |field: &str| account[field].as_i64().unwrap();
         assert_eq!(number("balance") + number("captured"), number("seeded"));
@@ -123,47 +148,77 @@ impl Shop {
 
     /// The pieces of a product that are set aside.
     pub(crate) async fn reserved(&self, sku: &str) -> i64 {
-        let products = self.peer(self.inventory.address(), "/products").await;
+        let products = Caller::new(self.inventory.address())
+            .get("/products")
+            .await
+            .body;
         let product = find(&products, "sku", sku);
         let number = |field: &str| product[field].as_i64().unwrap();
         assert_eq!(number("on_hand") + number("reserved"), number("seeded"));
         number("reserved")
     }
+}
 
-    async fn peer(&self, address: SocketAddr, path: &str) -> Value {
-        let client =
-            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
-        let client = client.build_http::<Body>();
-        let reply = client
-            .get(format!("http://{address}{path}").parse().unwrap())
+impl Caller {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { client, address }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, None, "").await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: &str,
+    ) -> Reply {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(self.url(path))
+            .header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        self.ask(request.body(Body::from(body.to_owned())).unwrap())
             .await
-            .unwrap();
-        serde_json::from_slice(&reply.into_body().collect().await.unwrap().to_bytes()).unwrap()
+    }
+
+    /// Waits until the order has this status.
+    pub(crate) async fn settles(&self, id: &str, status: &str) {
+        until(&format!("{id} is {status}"), async || {
+            self.get(&format!("/orders/{id}")).await.body["status"] == status
+        })
+        .await;
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Reply {
+        let (head, body) = self.client.request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        }
     }
 }
 
-pub(crate) async fn send(
-    router: &Router,
-    method: Method,
-    path: &str,
-    key: Option<&str>,
-    body: &str,
-) -> Reply {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("content-type", "application/json");
-    if let Some(key) = key {
-        request = request.header("idempotency-key", key);
-    }
-    let request = request.body(Body::from(body.to_owned())).unwrap();
-    let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Reply {
-        status: head.status,
-        headers: head.headers,
-        body: serde_json::from_slice(&body).unwrap_or_default(),
-    }
+/// Waits until `holds`, for a generous time.
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), wait).await;
+    assert!(waited.is_ok(), "{what}: not within 20 s");
 }
 
 /// The id of the order in an answer.
@@ -186,34 +241,62 @@ fn find<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
         .unwrap()
 }
 
+async fn start_inventory(
+    folder: &TempDir,
+    wrap: impl FnOnce(Router) -> Router + Send + 'static,
+) -> Host {
+    let config = inventory::Config {
+        listen: ANY,
+        database: file_url(&folder.path().join("inventory.db")),
+        demo_data: true,
+        log: String::new(),
+    };
+    let build = || async move { Ok((wrapped(inventory::build(&config).await?, wrap), ())) };
+    Host::start(ANY, build).await.unwrap()
+}
+
 async fn start_payments(
     folder: &TempDir,
     at: SocketAddr,
     wrap: impl FnOnce(Router) -> Router + Send + 'static,
 ) -> Host {
-    let database = file_url(&folder.path().join("payments.db"));
     let config = payments::Config {
         listen: at,
-        database,
+        database: file_url(&folder.path().join("payments.db")),
         demo_data: true,
         log: String::new(),
     };
-    let build = || async move {
-        payments::build(&config)
-            .await
-            .map(|router| (wrap(router), ()))
-    };
+    let build = || async move { Ok((wrapped(payments::build(&config).await?, wrap), ())) };
     Host::start(at, build).await.unwrap()
 }
 
-async fn build(folder: &TempDir, inventory: SocketAddr, payments: SocketAddr) -> orders::App {
+fn wrapped(server: Server, wrap: impl FnOnce(Router) -> Router) -> Server {
+    Server {
+        router: wrap(server.router),
+        health: server.health,
+    }
+}
+
+async fn start_orders(
+    folder: &TempDir,
+    inventory: SocketAddr,
+    payments: SocketAddr,
+) -> (Host, Vec<ClientHandles>) {
     let config = orders::Config {
         listen: ANY,
         database: file_url(&folder.path().join("orders.db")),
         inventory: format!("http://{inventory}").parse().unwrap(),
         payments: format!("http://{payments}").parse().unwrap(),
-        peer_timeout_ms: 1000,
+        // Long, so that a busy machine changes no outcome.
+        peer_timeout_ms: 8000,
         log: String::new(),
     };
-    orders::build(&config, Notices::silent()).await.unwrap()
+    let (built, peers) = oneshot::channel();
+    let build = || async move {
+        let app = orders::build(&config, Notices::silent()).await?;
+        let _ = built.send(app.peers);
+        Ok::<_, StartError>((app.server, app.finisher))
+    };
+    let host = Host::start(ANY, build).await.unwrap();
+    (host, peers.await.unwrap())
 }

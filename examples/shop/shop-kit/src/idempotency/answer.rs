@@ -37,6 +37,12 @@ impl Answer {
         }
     }
 
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
     /// Where the thing is that the request made.
     #[must_use]
     pub fn location(mut self, path: String) -> Self {

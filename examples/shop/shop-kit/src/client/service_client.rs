@@ -1,0 +1,139 @@
+use axum::body::{Body, to_bytes};
+use http::{Method, Request, Uri, header};
+use serde::{Serialize, de::DeserializeOwned};
+use tower::ServiceExt;
+use tower_keep::{config::ConfigError, rejection::Rejection};
+
+use super::{CallError, doubt};
+use crate::{
+    problem::Problem,
+    stack::{ClientHandles, ClientStack, Dependency, client_stack},
+};
+
+/// The client of one peer. Clones share its connections and its layers.
+#[derive(Debug, Clone)]
+pub struct ServiceClient {
+    name: &'static str,
+    base: Uri,
+    stack: ClientStack,
+    handles: ClientHandles,
+}
+
+/// The largest answer that is read.
+const LARGEST_ANSWER: usize = 1 << 20;
+
+impl ServiceClient {
+    /// A client for the peer at `base`, such as `http://127.0.0.1:8102`.
+    ///
+    /// # Errors
+    /// The dependency's timeout is out of range.
+    pub fn new(base: Uri, dependency: &Dependency) -> Result<Self, ConfigError> {
+        let (stack, handles) = client_stack(dependency)?;
+        Ok(Self {
+            name: dependency.name,
+            base,
+            stack,
+            handles,
+        })
+    }
+
+    /// The handles of the layers that its calls go through.
+    #[must_use]
+    pub fn handles(&self) -> &ClientHandles {
+        &self.handles
+    }
+
+    /// Sends `body` under an idempotency key, so that repeating it is safe.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        key: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let body =
+            serde_json::to_vec(body).map_err(|error| CallError::Unknown(error.to_string()))?;
+        let request = self
+            .request(Method::POST, path)
+            .header("idempotency-key", key);
+        self.send(
+            request.header(header::CONTENT_TYPE, "application/json"),
+            body.into(),
+        )
+        .await
+    }
+
+    /// Removes what `path` names.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
+        self.send(self.request(Method::DELETE, path), Body::empty())
+            .await
+    }
+
+    /// Reads what `path` names.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
+        self.send(self.request(Method::GET, path), Body::empty())
+            .await
+    }
+
+    fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let base = self.base.to_string();
+        Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", base.trim_end_matches('/')))
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: http::request::Builder,
+        body: Body,
+    ) -> Result<T, CallError> {
+        let request = request.body(body).map_err(|error| CallError::NotSent {
+            why: error.to_string(),
+            retry_after: None,
+        })?;
+        match doubt::watch(self.exchange(request)).await {
+            (Err(CallError::NotSent { why, .. }), true) => Err(CallError::Unknown(format!(
+                "an attempt was lost, and the next one not sent: {why}"
+            ))),
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, request: Request<Body>) -> Result<T, CallError> {
+        let response = self
+            .stack
+            .clone()
+            .oneshot(request)
+            .await
+            .map_err(|error| CallError::of_error(&*error))?;
+        if let Some(rejection) = Rejection::of(&response).filter(|no| no.is_unexecuted()) {
+            return Err(CallError::of_rejection(rejection));
+        }
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, LARGEST_ANSWER)
+            .await
+            .map_err(|error| CallError::Unknown(format!("{}: {error}", self.name)))?;
+        if head.status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| {
+                CallError::Unknown(format!(
+                    "{} answered what cannot be read: {error}",
+                    self.name
+                ))
+            });
+        }
+        let mut problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
+        problem.status = head.status.as_u16();
+        if problem.executed == Some(false) {
+            doubt::withdraw_last();
+        }
+        Err(CallError::of_answer(problem, &head.headers))
+    }
+}
