@@ -94,13 +94,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            if let StateProjected::Admitted { inner, permit } = this.state.as_mut().project() {
-                let outcome = ready!(inner.poll(cx));
-                let permit = permit.take().expect("polled after completion");
-                return Poll::Ready(this.protocol.hold(outcome, permit));
-            }
-            if let Err(rejection) = ready!(this.state.as_mut().poll_place(cx)) {
-                return Poll::Ready(this.protocol.reject(*this.wire, rejection));
+            match this.state.as_mut().project() {
+                StateProjected::Admitted { inner, permit } => {
+                    let outcome = ready!(inner.poll(cx));
+                    let permit = permit.take().expect("polled after completion");
+                    return Poll::Ready(this.protocol.hold(outcome, permit));
+                }
+                StateProjected::Refused(rejection) => {
+                    let rejection = rejection.take().expect("polled after completion");
+                    return Poll::Ready(this.protocol.reject(*this.wire, rejection));
+                }
+                StateProjected::Queued { .. } => ready!(this.state.as_mut().poll_place(cx)),
             }
         }
     }
@@ -110,29 +114,24 @@ impl<S, Req> State<S, Req>
 where
     S: Service<Req>,
 {
-    /// Ready when the call runs or never will. Apart, so that a call that found a place is short.
+    /// Waits for the place. Apart, so that a call that found one at once is short.
     #[cold]
-    fn poll_place(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
-        let (next, result) = match self.as_mut().project() {
-            StateProjected::Admitted { .. } => return Poll::Ready(Ok(())),
-            StateProjected::Refused(rejection) => {
-                let rejection = rejection.take().expect("polled after completion");
-                return Poll::Ready(Err(rejection));
-            }
-            StateProjected::Queued { wait, call } => match ready!(wait.poll(cx)) {
-                Err(rejection) => (Self::Refused(None), Err(rejection)),
-                Ok(permit) => {
-                    let (mut service, request) = call.take().expect("called once");
-                    let admitted = Self::Admitted {
-                        inner: service.call(request),
-                        permit: Some(permit),
-                    };
-                    (admitted, Ok(()))
+    fn poll_place(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let StateProjected::Queued { wait, call } = self.as_mut().project() else {
+            return Poll::Ready(());
+        };
+        let next = match ready!(wait.poll(cx)) {
+            Err(rejection) => Self::Refused(Some(rejection)),
+            Ok(permit) => {
+                let (mut service, request) = call.take().expect("called once");
+                Self::Admitted {
+                    inner: service.call(request),
+                    permit: Some(permit),
                 }
-            },
+            }
         };
         self.set(next);
-        Poll::Ready(result)
+        Poll::Ready(())
     }
 }
 

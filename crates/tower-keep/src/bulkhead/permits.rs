@@ -105,6 +105,15 @@ impl Permits {
         }
     }
 
+    /// Takes a place if one is free, nobody waits for it and nobody wants to be told: the usual case.
+    #[inline]
+    pub(super) fn try_run_unseen(self: &Arc<Self>) -> Option<Permit> {
+        if self.emitter.wants_calls() {
+            return None;
+        }
+        self.try_run()
+    }
+
     /// Takes a place if one is free and nobody waits for it.
     #[inline]
     pub(super) fn try_run(self: &Arc<Self>) -> Option<Permit> {
@@ -120,8 +129,7 @@ impl Permits {
     }
 
     /// Asks for a place, after there was none: waits for one if there is room to.
-    #[cold]
-    pub(super) fn arrive_late(self: &Arc<Self>) -> Admission {
+    fn arrive_late(self: &Arc<Self>) -> Admission {
         let max_queue = self.max_queue.load(Relaxed);
         let limit = self.limit.load(Relaxed);
         if max_queue > 0 {

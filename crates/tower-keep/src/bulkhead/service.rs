@@ -55,39 +55,30 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
-        match self.permits.try_run() {
-            Some(permit) => self.run(permit, request, wire),
-            None => self.call_late(request, wire),
+        match self.permits.try_run_unseen() {
+            Some(permit) => {
+                let inner = self.inner.call(request);
+                ResponseFuture::admitted(inner, permit, self.protocol.clone(), wire)
+            }
+            None => self.call_with_care(request, wire),
         }
     }
 }
 
 impl<S, P: Clone> Bulkhead<S, P> {
-    #[inline]
-    fn run<Req>(
-        &mut self,
-        mut permit: Permit,
-        request: Req,
-        wire: Wire,
-    ) -> ResponseFuture<S, Req, P>
-    where
-        S: Service<Req>,
-    {
-        permit.announce(|| Duration::ZERO);
-        let inner = self.inner.call(request);
-        ResponseFuture::admitted(inner, permit, self.protocol.clone(), wire)
-    }
-
-    /// For a call that finds no place, or others waiting for one. Apart, so that the usual call is
-    /// short.
-    #[cold]
-    fn call_late<Req>(&mut self, request: Req, wire: Wire) -> ResponseFuture<S, Req, P>
+    /// For a call that somebody wants to be told of, or that finds no place. Apart, so that the usual
+    /// call is short.
+    #[inline(never)]
+    fn call_with_care<Req>(&mut self, request: Req, wire: Wire) -> ResponseFuture<S, Req, P>
     where
         S: Service<Req> + Clone,
     {
         let protocol = self.protocol.clone();
-        match self.permits.arrive_late() {
-            Admission::Permit(permit) => self.run(permit, request, wire),
+        match self.permits.arrive() {
+            Admission::Permit(mut permit) => {
+                permit.announce(|| Duration::ZERO);
+                ResponseFuture::admitted(self.inner.call(request), permit, protocol, wire)
+            }
             Admission::Refused(rejection) => ResponseFuture::refused(rejection, protocol, wire),
             Admission::Wait(waiter) => {
                 // The service that was made ready goes into the queue; its clone stays here.

@@ -71,11 +71,15 @@ impl Core {
         }
     }
 
-    /// Lets a call through if all are, which is the usual case.
+    /// Lets a call through if all are and nobody wants to be told of each, which is the usual case.
     #[inline]
     pub(super) fn admit_at_once(self: &Arc<Self>) -> Option<Permit> {
         let generation = self.gate.wide_open()?;
-        Some(self.permit(generation, None))
+        if self.emitter.wants_calls() {
+            return None;
+        }
+        let probe = None;
+        Some(Permit::new(self.clone(), Ticket { generation, probe }))
     }
 
     /// Lets a call through or turns it away, whatever the state.
@@ -112,8 +116,10 @@ impl Core {
             Rule::None => Some(Admission::Refused { retry_after: None }),
             Rule::Ask => None,
             Rule::NoneUntil | Rule::Ramp => {
-                let left = self.gate.until().checked_sub(self.now())?;
-                if left.is_zero() {
+                // Exact to a millisecond. The last one is the state machine's, which is exact.
+                let now = Duration::from_millis(self.millis(clock::now()));
+                let left = self.gate.until().checked_sub(now)?;
+                if left < Duration::from_millis(1) {
                     None
                 } else if gate.rule == Rule::NoneUntil {
                     Some(Admission::Refused {
@@ -130,11 +136,13 @@ impl Core {
         }
     }
 
-    #[inline]
     fn permit(self: &Arc<Self>, generation: u64, probe: Option<u32>) -> Permit {
-        let ticket = Ticket { generation, probe };
-        let observed_since = self.emitter.wants_calls().then(clock::now);
-        Permit::new(self.clone(), ticket, observed_since)
+        let permit = Permit::new(self.clone(), Ticket { generation, probe });
+        if self.emitter.wants_calls() {
+            permit.observed()
+        } else {
+            permit
+        }
     }
 
     /// From how long on a call is slow.

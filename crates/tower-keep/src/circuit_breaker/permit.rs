@@ -77,17 +77,16 @@ impl Permit {
 }
 
 impl Permit {
-    /// `observed_since` is now, if somebody wants to be told of the end.
     #[inline]
-    pub(super) fn new(core: Arc<Core>, ticket: Ticket, observed_since: Option<Instant>) -> Self {
+    pub(super) fn new(core: Arc<Core>, ticket: Ticket) -> Self {
         Self {
             core: Some(core),
             ticket,
-            started: observed_since,
+            started: None,
             answered: None,
             slow: false,
             in_service: false,
-            is_observed: observed_since.is_some(),
+            is_observed: false,
         }
     }
 
@@ -106,6 +105,13 @@ impl Permit {
             in_service: false,
             is_observed: false,
         }
+    }
+
+    /// For a call whose end somebody wants to be told of.
+    pub(super) fn observed(mut self) -> Self {
+        self.is_observed = true;
+        self.started = Some(clock::now());
+        self
     }
 
     /// For a caller who holds it while it runs the call.
