@@ -149,10 +149,10 @@ impl Permit {
     /// spent.
     #[inline]
     pub(super) fn answered(&mut self, judgment: Judgment) -> Self {
-        // The usual case: nothing about it is of interest but that it went well.
-        let is_usual = self.ticket.probe.is_none() && self.started.is_none();
         match judgment {
-            Judgment::Final(verdict) if is_usual && verdict.class == Class::Success => {
+            Judgment::Final(verdict)
+                if verdict.class == Class::Success && self.started.is_none() && self.is_usual() =>
+            {
                 if let Some(core) = self.core.take() {
                     core.finish_good(self.ticket.generation, clock::millis_now());
                 }
@@ -166,12 +166,24 @@ impl Permit {
         Self::spent()
     }
 
+    /// Whether nothing is of interest but how it went.
+    #[inline]
+    fn is_usual(&self) -> bool {
+        self.ticket.probe.is_none() && !self.is_observed
+    }
+
     /// The head of the answer says it all. Takes it apart: what is passed in registers need not be
     /// written down for the usual case.
     #[inline(never)]
     fn ended(&mut self, class: Class, retry_after: Option<Duration>) {
         let now = clock::now();
         self.slow = self.took_long(now);
+        if class == Class::Success && !self.slow && self.is_usual() {
+            if let Some(core) = self.core.take() {
+                core.finish_good(self.ticket.generation, clock::millis(now));
+            }
+            return;
+        }
         let verdict = Verdict {
             class,
             retry_after,
@@ -199,9 +211,11 @@ impl Permit {
     }
 
     fn took_long(&self, now: Instant) -> bool {
+        // The sum costs a third of the difference.
         self.started
             .zip(self.slow_call())
-            .is_some_and(|(started, slow)| now.saturating_duration_since(started) >= slow)
+            .and_then(|(started, slow)| started.checked_add(slow))
+            .is_some_and(|slow_from| now >= slow_from)
     }
 
     /// From how long on a call is slow.
