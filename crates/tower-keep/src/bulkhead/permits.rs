@@ -129,6 +129,7 @@ impl Permits {
     }
 
     /// Asks for a place, after there was none: waits for one if there is room to.
+    #[inline]
     fn arrive_late(self: &Arc<Self>) -> Admission {
         let max_queue = self.max_queue.load(Relaxed);
         let limit = self.limit.load(Relaxed);
@@ -167,7 +168,7 @@ impl Permits {
     }
 
     /// Turns a call away.
-    #[cold]
+    #[inline]
     pub(super) fn refuse(&self, kind: Kind) -> Rejection {
         self.refused.fetch_add(1, Relaxed);
         self.emitter
