@@ -7,7 +7,7 @@ use std::{
 
 use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use http::{Request, StatusCode, Version};
 use http_body_util::BodyExt;
 use tokio::{sync::Semaphore, task::yield_now, time::Instant};
@@ -345,4 +345,79 @@ async fn cpu_work_keeps_its_place_until_it_is_done_even_if_nobody_waits() {
         yield_now().await;
     }
     assert_eq!(pool.run(|| 6 * 7).await.unwrap(), 42);
+}
+
+#[test]
+fn cpu_work_whose_caller_is_gone_before_it_starts_is_not_done() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || gate.recv());
+        let pool = CpuBulkhead::new(1);
+        let (done, mut told) = tokio::sync::mpsc::channel(1);
+        let mut work = Box::pin(pool.run(move || done.try_send(())));
+        assert!((&mut work).now_or_never().is_none());
+        drop(work);
+        go.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        assert_eq!(told.recv().await, None, "nobody waits for it");
+        pool.run(|| ()).await.unwrap();
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_over_holds_nothing_however_long_it_is_kept() {
+    let layer = queued(1, 1);
+    let handle = layer.handle();
+    let held = handle.acquire().await.unwrap();
+    let mut over = std::pin::pin!(handle.acquire());
+    assert!((&mut over).await.is_err());
+    assert_eq!(handle.snapshot().waiting, 0);
+    drop(held);
+    assert_eq!(running(&handle), 0, "no place goes to it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_that_give_up_and_limits_that_change_lose_no_place_on_many_threads() {
+    let layer = queued(4, 8);
+    let handle = layer.handle();
+    let callers = (0..8).map(|caller| {
+        let handle = handle.clone();
+        tokio::spawn(async move {
+            for call in 0..2_000_usize {
+                let patience = (caller + call) % 5;
+                let give_up = async {
+                    for _ in 0..patience {
+                        yield_now().await;
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    place = handle.acquire() => {
+                        yield_now().await;
+                        drop(place);
+                    }
+                    () = give_up => {}
+                }
+                if call % 100 == 0 {
+                    let config = BulkheadConfig {
+                        max_concurrent: call / 100 % 4,
+                        ..handle.config()
+                    };
+                    handle.update(config).unwrap();
+                }
+            }
+        })
+    });
+    for caller in join_all(callers).await {
+        caller.unwrap();
+    }
+    let now = handle.snapshot();
+    assert_eq!((now.running, now.waiting), (0, 0));
+    handle.update(BulkheadConfig::new(1)).unwrap();
+    assert!(handle.acquire().await.is_ok());
 }

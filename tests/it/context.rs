@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use tokio::task::yield_now;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_keep::{
-    bulkhead::BulkheadLayer,
+    bulkhead::{BulkheadLayer, CpuBulkhead},
     context::{self, Context, CorrelationId},
     correlation_id::{CorrelationIdLayer, PropagateLayer},
     observe::Event,
@@ -56,9 +56,11 @@ async fn an_id_survives_spawn_join_and_select() {
         let mut set = tokio::task::JoinSet::new();
         set.spawn(context::carry(seen()));
         let four = set.join_all().await.remove(0);
+        let threads = CpuBulkhead::new(1);
+        let five = threads.run(context::correlation_id).await.unwrap().unwrap();
         let lost = tokio::spawn(seen()).await.unwrap();
         format!(
-            "{one} {two} {three} {four} {} {lost}",
+            "{one} {two} {three} {four} {five} {} {lost}",
             spawned.await.unwrap()
         )
     };
@@ -66,7 +68,7 @@ async fn an_id_survives_spawn_join_and_select() {
         .route("/", get(handler))
         .layer(CorrelationIdLayer::new());
 
-    assert_eq!(ask(app, "id").await, "id id id id id none");
+    assert_eq!(ask(app, "id").await, "id id id id id id none");
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ mod bulkhead {
 }
 
 mod timeout {
-    use tower_keep::timeout::TimeoutLayer;
+    use tower_keep::timeout::{QueueInCallLayer, RequestBodyTimeoutLayer, TimeoutLayer};
+    use tower_keep_test::contract::Contract;
 
     use super::*;
 
@@ -60,6 +61,22 @@ mod timeout {
     #[tokio::test(start_paused = true)]
     async fn on_plain() {
         contract::plain(|| TimeoutLayer::default().plain(), |_: &TimeoutLayer<_>| {}).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn on_the_body_of_a_request() {
+        let layer = || RequestBodyTimeoutLayer::new(std::time::Duration::from_secs(30));
+        // Where the body of a request and the answer to it meet.
+        Contract::new(layer, |_: &RequestBodyTimeoutLayer| {})
+            .allowing_allocations(1)
+            .http()
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn on_a_queue() {
+        contract::http(QueueInCallLayer::new, |_: &QueueInCallLayer| {}).await;
+        contract::plain(QueueInCallLayer::new, |_: &QueueInCallLayer| {}).await;
     }
 }
 
@@ -101,7 +118,12 @@ mod health {
 }
 
 mod retry {
-    use tower_keep::retry::RetryLayer;
+    use std::time::Duration;
+
+    use tower_keep::{
+        backoff::Backoff,
+        retry::{BudgetConfig, RetryConfig, RetryLayer},
+    };
     use tower_keep_test::contract::Contract;
 
     use super::*;
@@ -118,6 +140,32 @@ mod retry {
     #[tokio::test(start_paused = true)]
     async fn on_plain() {
         contract::plain(|| RetryLayer::default().plain(), |_: &RetryLayer<_, _>| {}).await;
+    }
+
+    #[tokio::test]
+    async fn is_one_budget_however_axum_applies_it() {
+        let make_layer = || {
+            let config = RetryConfig {
+                max_attempts: 2,
+                backoff: Backoff {
+                    base: Duration::from_nanos(1),
+                    ..Backoff::default()
+                },
+                budget: BudgetConfig {
+                    ratio: 0.6,
+                    floor: 0,
+                },
+                ..RetryConfig::default()
+            };
+            RetryLayer::from_config(config).unwrap()
+        };
+        let fails = async |_| http::StatusCode::INTERNAL_SERVER_ERROR;
+        let outcomes = axum_matrix::run(Load::OneByOne(20), make_layer, fails).await;
+        assert!(!outcomes.is_empty());
+        for outcome in outcomes {
+            // One call alone earns no retry. What is unused leaks out, so it may be one less.
+            assert!((31..=32).contains(&outcome.hits), "{outcome:?}");
+        }
     }
 }
 

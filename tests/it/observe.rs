@@ -98,6 +98,24 @@ async fn an_observer_that_is_done_is_forgotten() {
     assert_eq!(heard.load(Relaxed), 1);
 }
 
+#[tokio::test]
+async fn subscriptions_that_ended_do_not_pile_up_while_nothing_happens() {
+    struct Done(Arc<()>);
+    impl Observer for Done {
+        fn on_event(&self, _: &Event) {}
+        fn is_done(&self) -> bool {
+            Arc::strong_count(&self.0) > 0
+        }
+    }
+    let alive = Arc::new(());
+    let mut layer = BulkheadLayer::new(0);
+    for _ in 0..100 {
+        layer = layer.observe(Done(alive.clone()));
+    }
+    drop(layer.handle().subscribe(1));
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
 #[test]
 fn metrics_have_the_names_and_labels_of_the_docs() {
     let recorder = DebuggingRecorder::new();

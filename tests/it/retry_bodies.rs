@@ -299,3 +299,27 @@ async fn what_is_kept_is_counted_while_the_call_runs() {
     // Other tests of this process keep bodies too, so only a lower bound is known.
     assert!(during >= 60_000, "{during}");
 }
+
+#[tokio::test]
+async fn a_body_of_many_tiny_frames_costs_no_more_than_its_length() {
+    let layer = layer();
+    let handle = layer.handle();
+    let calls = Arc::new(Mutex::new(0));
+    let service = layer.layer(service_fn({
+        let calls = calls.clone();
+        move |request: Request<ReplayBody<Body>>| {
+            *calls.lock().unwrap() += 1;
+            async move {
+                let sent = request.into_body().collect().await?.to_bytes();
+                assert_eq!(sent, bytes(sent.len()));
+                Err::<http::Response<Body>, BoxError>("failed".into())
+            }
+        }
+    }));
+    for (frames, attempts) in [(1_000, 3), (2_000, 1)] {
+        let request = Request::put("/").body(streamed(&bytes(frames), 1)).unwrap();
+        service.clone().oneshot(request).await.unwrap_err();
+        assert_eq!(std::mem::take(&mut *calls.lock().unwrap()), attempts);
+    }
+    assert_eq!(handle.snapshot().skipped[&Skip::BodyTooLarge], 1);
+}

@@ -63,7 +63,7 @@ impl Default for Backoff {
 
 impl Backoff {
     /// The wait before try number `n` (the first wait is number 1), where `chance` is a random
-    /// number from 0 to 1.
+    /// number from 0 to 1. Never longer than `max`, whatever the other numbers are.
     #[must_use]
     pub fn delay(&self, n: u32, chance: f64) -> Duration {
         let exponent = i32::try_from(n.saturating_sub(1)).unwrap_or(i32::MAX);
@@ -71,11 +71,13 @@ impl Backoff {
         // `min` with the cap first: an overflow to infinity ends there too.
         let whole = self.max.as_secs_f64().min(grown);
         let chance = chance.clamp(0.0, 1.0);
-        Duration::from_secs_f64(match self.jitter {
+        let wait = match self.jitter {
             Jitter::None => whole,
             Jitter::Full => whole * chance,
             Jitter::Equal => whole * (0.5 + chance / 2.0),
-        })
+        };
+        // Not a duration if a number is none that `check` lets through.
+        Duration::try_from_secs_f64(wait).map_or(self.max, |wait| wait.min(self.max))
     }
 
     /// [`delay`](Self::delay) with a random number.

@@ -1,7 +1,9 @@
 use std::panic::resume_unwind;
 
+use tokio::task::{JoinHandle, spawn_blocking};
+
 use super::{BulkheadConfig, BulkheadHandle, BulkheadLayer};
-use crate::{config::ConfigError, rejection::Rejection};
+use crate::{config::ConfigError, context::Context, rejection::Rejection};
 
 /// Places for work that keeps a processor busy, on threads where it does not stall the runtime.
 ///
@@ -69,7 +71,7 @@ impl CpuBulkhead {
         &self.handle
     }
 
-    /// Runs `work` on a blocking thread.
+    /// Runs `work` on a blocking thread, in the [context](crate::context) of the caller.
     ///
     /// Dropping the future before `work` has started keeps it from starting; after that `work` goes on
     /// and its result is thrown away.
@@ -85,14 +87,27 @@ impl CpuBulkhead {
         T: Send + 'static,
     {
         let permit = self.handle.acquire().await?;
-        let task = tokio::task::spawn_blocking(move || {
+        let context = Context::current();
+        let mut task = Task(spawn_blocking(move || {
             let _permit = permit;
-            work()
-        });
-        match task.await {
+            match context {
+                Some(context) => context.run(work),
+                None => work(),
+            }
+        }));
+        match (&mut task.0).await {
             Ok(result) => Ok(result),
             Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
             Err(_) => Err(CpuError::RuntimeGone),
         }
+    }
+}
+
+/// Work that is not begun any more once its caller has given up; on work that runs it has no effect.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

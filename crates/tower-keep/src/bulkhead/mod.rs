@@ -16,7 +16,8 @@
 //! # When not
 //!
 //! To limit calls per second: that is a rate limit. To protect a service whose capacity changes: that
-//! needs a limit that adapts.
+//! needs a limit that adapts. Twice on the way of one call: it would take two places, and the last
+//! would be refused its second.
 //!
 //! # Where in the stack
 //!

@@ -132,9 +132,11 @@ impl Permits {
     #[inline]
     fn arrive_late(self: &Arc<Self>) -> Admission {
         let max_queue = self.max_queue.load(Relaxed);
-        let limit = self.limit.load(Relaxed);
         if max_queue > 0 {
             let mut queue = self.lock();
+            // Read under the lock: a new limit is stored before `configure` takes it, so whoever
+            // still queues by an old limit is found there by `configure`.
+            let limit = self.limit.load(Relaxed);
             let mut waits = false;
             let admitted = self.update(|counts| match counts.arrive(limit, max_queue) {
                 Arrival::Run(next) => {
@@ -163,7 +165,7 @@ impl Permits {
             }
         }
         Admission::Refused(self.refuse(Kind::BulkheadFull {
-            limit: limit as usize,
+            limit: self.limit.load(Relaxed) as usize,
         }))
     }
 

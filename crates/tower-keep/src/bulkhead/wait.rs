@@ -2,7 +2,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -50,12 +50,14 @@ impl Future for Acquire {
     type Output = Result<Permit, Rejection>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjected::Done(result) => {
-                Poll::Ready(result.take().expect("polled after completion"))
-            }
-            StateProjected::Waiting(wait) => wait.poll(cx),
-        }
+        let mut state = self.project().state;
+        let result = match state.as_mut().project() {
+            StateProjected::Done(result) => result.take().expect("polled after completion"),
+            StateProjected::Waiting(wait) => ready!(wait.poll(cx)),
+        };
+        // Leaves the queue here and now: a future that is over may be kept for long.
+        state.set(State::Done(None));
+        Poll::Ready(result)
     }
 }
 
@@ -107,7 +109,7 @@ impl Future for Wait {
             this.timer.set(Some(sleep_until(end)));
         }
         let timer = this.timer.as_pin_mut().expect("set above");
-        std::task::ready!(timer.poll(cx));
+        ready!(timer.poll(cx));
         let waited = clock::now() - since;
         Poll::Ready(Err(this.permits.refuse(Kind::QueueTimeout { waited })))
     }

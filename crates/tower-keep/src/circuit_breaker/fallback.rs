@@ -7,7 +7,9 @@ use http_body::Body as HttpBody;
 use crate::{
     classify::{Classify, Judgment},
     observe::{Emitter, EventKind},
-    protocol::{Body, CarriesRejection, Guard, Head, Http, Inspect, Plain, Protocol, Wire},
+    protocol::{
+        Body, CarriesRejection, Guard, Head, Http, Inspect, Plain, Protocol, Wire, own_answer,
+    },
     rejection::Rejection,
 };
 
@@ -62,10 +64,10 @@ where
         if wire == Wire::Grpc {
             return Protocol::<Response<B>, E>::reject(&self.protocol, wire, rejection);
         }
-        let mut response = (self.answer)(&rejection).map(|body| Body::full(body.into()));
+        let mut response = (self.answer)(&rejection).map(Into::into);
         response.extensions_mut().insert(rejection);
         self.answered();
-        Ok(response)
+        Ok(own_answer(wire, response))
     }
 
     fn judge(&self, wire: Wire, outcome: &Result<Response<B>, E>) -> Judgment {

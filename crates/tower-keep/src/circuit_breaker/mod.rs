@@ -10,7 +10,8 @@
 //!
 //! In front of a service that is never down but sometimes full: limit concurrency instead. In front
 //! of many services (hosts, tenants) give each a breaker of its own: one for all punishes those that
-//! work.
+//! work. Twice on the way of one call: each call would count twice, and a single probe would be refused
+//! by its own breaker.
 //!
 //! # Where in the stack
 //!

@@ -47,8 +47,10 @@ pub struct Permit {
     answered: Option<Wire>,
     /// Whether the answer began late.
     slow: bool,
-    /// Whether a panic now is the service's.
+    /// Whether code of the service runs. Still set when the permit is dropped, that code panicked.
     in_service: bool,
+    /// Whether the caller runs the call, so that a panic while it is held is the service's.
+    by_hand: bool,
     /// Whether somebody wants to be told of the end.
     is_observed: bool,
 }
@@ -86,6 +88,7 @@ impl Permit {
             answered: None,
             slow: false,
             in_service: false,
+            by_hand: false,
             is_observed: false,
         }
     }
@@ -103,6 +106,7 @@ impl Permit {
             answered: None,
             slow: false,
             in_service: false,
+            by_hand: false,
             is_observed: false,
         }
     }
@@ -116,7 +120,7 @@ impl Permit {
 
     /// For a caller who holds it while it runs the call.
     pub(super) fn by_hand(mut self) -> Self {
-        self.in_service = true;
+        self.by_hand = true;
         self.waits();
         self
     }
@@ -228,7 +232,8 @@ impl Permit {
     #[cold]
     fn given_up(&mut self) {
         let now = clock::now();
-        let panicked = self.in_service && thread::panicking();
+        // The panic itself may be over: whoever caught it drops the call afterwards.
+        let panicked = self.in_service || (self.by_hand && thread::panicking());
         let failed = panicked || cancel::reason() == cancel::Reason::Deadline;
         let verdict = match self.answered {
             None => {

@@ -3,7 +3,10 @@ use std::fmt;
 use http::{Extensions, HeaderMap, Response, StatusCode};
 
 use super::{Hint, Judgment, Retry, Verdict, grpc, retry_hint};
-use crate::{protocol::Wire, rejection::Rejection};
+use crate::{
+    protocol::Wire,
+    rejection::{Kind, Phase, Rejection},
+};
 
 /// The head of an HTTP response, whatever its body is.
 #[derive(Clone, Copy)]
@@ -35,7 +38,7 @@ pub(crate) fn head(wire: Wire, head: &ResponseHead<'_>) -> Judgment {
             Some(verdict) => return Judgment::Final(of_rejection(head).unwrap_or(verdict)),
             None => of_status(head),
         },
-        Wire::Http | Wire::Plain => of_status(head),
+        Wire::HeadOnly | Wire::Http | Wire::Plain => of_status(head),
     };
     Judgment::from_head(verdict, wire)
 }
@@ -76,10 +79,14 @@ fn of_rejection(head: &ResponseHead<'_>) -> Option<Verdict> {
 
 /// The verdict on a refusal.
 pub(crate) fn rejection(rejection: &Rejection) -> Verdict {
-    if rejection.is_unexecuted() {
-        Verdict::ignored().retry_after(rejection.retry_after())
-    } else {
-        Verdict::failure().retry(Retry::IfIdempotent)
+    match rejection.kind() {
+        _ if rejection.is_unexecuted() => Verdict::ignored().retry_after(rejection.retry_after()),
+        // The service did nothing wrong: or clients that send slowly could open its breaker.
+        Kind::DeadlineExceeded {
+            phase: Phase::RequestBody,
+            ..
+        } => Verdict::ignored(),
+        _ => Verdict::failure().retry(Retry::IfIdempotent),
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::{any::Any, error::Error, io};
 
-use super::{Retry, Verdict, http::rejection};
-use crate::{BoxError, rejection::Rejection};
+use super::{Retry, Verdict, http::rejection as verdict_on};
+use crate::{
+    BoxError,
+    rejection::{self, Rejection},
+};
 
 /// The verdict on an error of any type.
 ///
@@ -38,16 +41,12 @@ fn in_chain(error: &(dyn Error + 'static)) -> Verdict {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(refused) = error.downcast_ref::<Rejection>() {
-            return rejection(refused);
+            return verdict_on(refused);
         }
         if is_unprocessed(error) {
             return Verdict::failure().retry(Retry::Always);
         }
-        next = match error.downcast_ref::<io::Error>() {
-            // Its `source` is that of the error it holds, which would be passed over.
-            Some(error) => error.get_ref().map(|held| held as _),
-            None => error.source(),
-        };
+        next = rejection::inside(error);
     }
     Verdict::failure().retry(Retry::IfIdempotent)
 }

@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Response, Version, header};
+use http::{HeaderValue, Response, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use pin_project::pin_project;
 use tower_service::Service;
@@ -93,6 +93,8 @@ where
         if let Ok(response) = &mut outcome
             && *this.is_http1
             && in_flight.is_stopping()
+            // Its `Connection` header names the upgrade.
+            && response.status() != StatusCode::SWITCHING_PROTOCOLS
         {
             response
                 .headers_mut()

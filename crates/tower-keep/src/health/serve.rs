@@ -77,6 +77,8 @@ impl HealthLayer {
         B::Error: Into<BoxError>,
     {
         let lifecycle = self.lifecycle();
+        // So that the first probe finds results, if the layer was made before the runtime.
+        self.registry.start_checks();
         if !lifecycle.config().ready_by_hand {
             lifecycle.ready();
         }

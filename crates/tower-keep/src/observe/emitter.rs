@@ -44,7 +44,7 @@ impl<F: Fn(&Event) + Send + Sync> Observer for F {
 /// Observers hear what happens from now on. There is no way to take one out again: install what the
 /// process needs in `main`, and give a layer its own observer for everything else.
 pub fn install(observer: impl Observer + 'static) {
-    GLOBAL.change(|list| list.push(Arc::new(observer)));
+    GLOBAL.add(Arc::new(observer));
 }
 
 static GLOBAL: Listeners = Listeners::new();
@@ -95,8 +95,26 @@ impl Listeners {
             // An observer's bug must not become the caller's failed request.
             let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
         }
-        if observers.iter().any(|observer| observer.is_done()) {
-            self.change(|list| list.retain(|observer| !observer.is_done()));
+        self.forget_done(observers);
+    }
+
+    /// Adds one. Those that are done go, or they would pile up in a layer where nothing happens.
+    fn add(&self, observer: Arc<dyn Observer>) {
+        let observers = self
+            .list
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.forget_done(observers);
+        self.change(|list| list.push(observer));
+    }
+
+    /// Asks them, and drops those that are done, with no lock held.
+    fn forget_done(&self, mut observers: Vec<Arc<dyn Observer>>) {
+        observers.retain(|observer| observer.is_done());
+        if !observers.is_empty() {
+            let is_done = |one: &Arc<_>| observers.iter().any(|done| Arc::ptr_eq(one, done));
+            self.change(|list| list.retain(|observer| !is_done(observer)));
         }
     }
 }
@@ -134,9 +152,7 @@ impl Emitter {
     }
 
     pub(crate) fn observe(&self, observer: impl Observer + 'static) {
-        self.0
-            .listeners
-            .change(|list| list.push(Arc::new(observer)));
+        self.0.listeners.add(Arc::new(observer));
     }
 
     pub(crate) fn subscribe(&self, capacity: usize) -> Subscription {

@@ -152,18 +152,18 @@ impl<B: HttpBody, G: Guard> PinnedDrop for Body<B, G> {
         if let KindProjected::Inner { mut inner, guard } = self.project().kind.project()
             && let Some(mut guard) = guard.as_pin_mut()
         {
-            if inner.as_ref().get_ref().as_ref().is_some_and(is_complete) {
+            if inner
+                .as_ref()
+                .get_ref()
+                .as_ref()
+                .is_some_and(B::is_end_stream)
+            {
                 guard.as_mut().end(End::COMPLETE);
             }
             // Where the guards of layers inside speak, so that what they say has the right id.
             guard.surround(|| inner.set(None));
         }
     }
-}
-
-/// Whether a body that nobody polls any more has nothing left to give.
-pub(super) fn is_complete(body: &impl HttpBody) -> bool {
-    body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
 impl<B: HttpBody, G: Guard> fmt::Debug for Body<B, G> {

@@ -93,8 +93,7 @@ pub(super) fn refusal<B: HttpBody, G: Guard>(rejection: Rejection) -> Response<B
         HeaderValue::from(rejection.grpc_code() as u16),
     );
     headers.insert("grpc-message", percent_encoded(&rejection.to_string()));
-    if let Some(after) = rejection.retry_after() {
-        let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+    if let Some(millis) = rejection.retry_after_ms() {
         headers.insert("grpc-retry-pushback-ms", HeaderValue::from(millis));
     }
     response.extensions_mut().insert(rejection);

@@ -1,9 +1,12 @@
 use std::{any::Any, fmt, pin::pin, sync::Arc};
 
-use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use bytes::Bytes;
+use http::{
+    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+};
 use http_body::Body as HttpBody;
 
-use super::{Body, End, Guard, Head, Inspect, Protocol, Wire, body::is_complete, grpc};
+use super::{Body, End, Guard, Head, Inspect, Protocol, Wire, grpc};
 use crate::{
     classify::{self, Judgment, ResponseHead, Verdict},
     rejection::Rejection,
@@ -52,7 +55,7 @@ where
     fn reject<G: Guard>(&self, wire: Wire, rejection: Rejection) -> Result<Self::Response<G>, E> {
         Ok(match wire {
             Wire::Grpc => grpc::refusal(rejection),
-            Wire::Http | Wire::Plain => refusal(rejection),
+            Wire::HeadOnly | Wire::Http | Wire::Plain => own_answer(wire, refusal(rejection)),
         })
     }
 
@@ -99,6 +102,8 @@ impl<B> Inspect<Request<B>> for Http {
         // gRPC needs HTTP/2, so HTTP/1 is not looked at twice.
         if request.version() == Version::HTTP_2 && grpc::is_grpc(request.headers()) {
             Wire::Grpc
+        } else if *request.method() == Method::HEAD {
+            Wire::HeadOnly
         } else {
             Wire::Http
         }
@@ -119,10 +124,11 @@ pub(super) fn hold<B: HttpBody, E, G: Guard>(
     guard: G,
 ) -> Result<Response<Body<B, G>>, E> {
     match outcome {
-        // An upgraded connection is no longer a call.
+        // An upgraded connection is no longer a call. A body of no bytes still is one until it says
+        // that it has ended: the status of a gRPC answer without messages is in its trailers.
         Ok(response)
             if response.status() == StatusCode::SWITCHING_PROTOCOLS
-                || is_complete(response.body()) =>
+                || response.body().is_end_stream() =>
         {
             pin!(guard).end(End::COMPLETE);
             Ok(response.map(Body::free))
@@ -136,8 +142,8 @@ pub(super) fn hold<B: HttpBody, E, G: Guard>(
 }
 
 /// The answer to a call that was turned away.
-fn refusal<B: HttpBody, G: Guard>(rejection: Rejection) -> Response<Body<B, G>> {
-    let mut response = Response::new(Body::full(rejection.to_problem_json()));
+fn refusal(rejection: Rejection) -> Response<Bytes> {
+    let mut response = Response::new(rejection.to_problem_json());
     *response.status_mut() = rejection.status();
     let headers = response.headers_mut();
     headers.insert(
@@ -151,4 +157,22 @@ fn refusal<B: HttpBody, G: Guard>(rejection: Rejection) -> Response<Body<B, G>> 
     }
     response.extensions_mut().insert(rejection);
     response
+}
+
+/// An answer that a layer gives by itself; to a request for the head alone, only the length of the
+/// body. Servers leave such a body out over HTTP/1 only: over HTTP/2 it would be sent, which is a
+/// breach of protocol and resets the stream.
+pub(crate) fn own_answer<B: HttpBody, G: Guard>(
+    wire: Wire,
+    mut response: Response<Bytes>,
+) -> Response<Body<B, G>> {
+    if wire == Wire::HeadOnly {
+        let length = HeaderValue::from(response.body().len());
+        response
+            .headers_mut()
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(length);
+        response.body_mut().clear();
+    }
+    response.map(Body::full)
 }

@@ -23,6 +23,8 @@ pub trait Inspect<Req> {
 pub enum Wire {
     /// gRPC over HTTP/2: the status is in the trailers.
     Grpc,
+    /// HTTP, to a request for the head alone: an answer has no body.
+    HeadOnly,
     /// HTTP: the status is in the head.
     Http,
     /// A Rust value.

@@ -20,6 +20,7 @@ mod http;
 mod inspect;
 mod plain;
 
+pub(crate) use self::http::own_answer;
 pub use self::{
     body::Body,
     grpc::Grpc,

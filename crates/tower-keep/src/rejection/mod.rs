@@ -31,7 +31,7 @@ mod problem;
 
 pub use self::kind::{Kind, Phase};
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, io, time::Duration};
 
 use http::StatusCode;
 
@@ -126,7 +126,7 @@ impl Rejection {
             if let Some(rejection) = error.downcast_ref() {
                 return Some(rejection);
             }
-            next = error.source();
+            next = inside(error);
         }
         None
     }
@@ -142,6 +142,15 @@ impl fmt::Display for Rejection {
 }
 
 impl Error for Rejection {}
+
+/// The error that is wrapped in this one.
+pub(crate) fn inside<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>() {
+        // Its `source` is that of the error it holds, which would be passed over.
+        Some(error) => error.get_ref().map(|held| held as _),
+        None => error.source(),
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,12 @@ struct Problem<'a> {
 }
 
 impl Rejection {
+    /// When a new try is worth it, in whole milliseconds, rounded up: earlier would be refused again.
+    pub(crate) fn retry_after_ms(&self) -> Option<u64> {
+        let nanos = self.retry_after()?.as_nanos();
+        Some(u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    }
+
     /// The rejection as `application/problem+json`.
     ///
     /// Beside the members of RFC 9457 it has `executed: false` where the call certainly did not
@@ -38,9 +44,7 @@ impl Rejection {
             executed: self.is_unexecuted().then_some(false),
             layer: self.layer,
             name: self.name(),
-            retry_after_ms: self
-                .retry_after
-                .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+            retry_after_ms: self.retry_after_ms(),
         };
         serde_json::to_vec(&problem)
             .expect("strings and numbers are always JSON")

@@ -22,8 +22,9 @@ pub struct RetryConfig {
     /// at once. Default 30 s; less than [`MAX_RETRY_AFTER`].
     #[serde(with = "humantime_serde")]
     pub max_retry_after: Duration,
-    /// How many bytes of one request's body are kept for a retry. Default 64 KiB: most bodies that are
-    /// not uploads. 0 keeps nothing, so only requests whose body was not read yet are retried.
+    /// How many bytes of one request's body are kept for a retry, in at most 1024 frames. Default
+    /// 64 KiB: most bodies that are not uploads. 0 keeps nothing, so only requests whose body was not
+    /// read yet are retried.
     pub max_replay_bytes: usize,
     /// How many retries all calls together may cause.
     pub budget: BudgetConfig,

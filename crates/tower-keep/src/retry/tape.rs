@@ -300,7 +300,7 @@ impl<B> State<B> {
         };
         // What is known to come counts too: why keep the start of what will not fit?
         let whole = (self.bytes as u64).saturating_add(self.rest.hint.lower());
-        if whole > cap as u64 {
+        if whole > cap as u64 || self.kept.len() >= MOST_FRAMES {
             Some(self.stop_recording(Skip::BodyTooLarge))
         } else if reservation.grow(len + OVERHEAD) {
             self.kept.push(kept);
@@ -318,6 +318,10 @@ impl<B> State<B> {
 
 /// What a kept frame costs beside its bytes.
 const OVERHEAD: usize = size_of::<Kept>();
+
+/// No more frames than this are kept: a body of single bytes would cost a hundred times its length, and
+/// one of empty frames would have no end at all.
+const MOST_FRAMES: usize = 1024;
 
 /// A frame smaller than this is copied: sharing it would keep alive the whole buffer of the
 /// connection that it came in.

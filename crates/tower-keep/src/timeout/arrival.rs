@@ -66,8 +66,8 @@ impl Allowance {
             ),
             None => (shared.timeout(), Until::NEVER),
         };
-        let outer = until::current().fix(|| now);
-        let head = own.fix(|| now).earlier(caller).earlier(outer);
+        let granted = own.fix(|| now).earlier(caller);
+        let head = granted.earlier(until::current().fix(|| now));
         if is_past(head, now) {
             return None;
         }
@@ -79,7 +79,11 @@ impl Allowance {
         }
         // A deadline outside is not ours to lay over the body: it is in force while the body is
         // polled, if its layer covers bodies.
-        let body = if shared.covers_body() { head } else { caller };
+        let body = if shared.covers_body() {
+            granted
+        } else {
+            caller
+        };
         Some(Self {
             started: Some(now),
             head,

@@ -78,7 +78,7 @@ where
                     // Two calls, so that the one without a body moves no timer about.
                     return Poll::Ready(match this.wire {
                         Wire::Plain => this.protocol.hold(outcome, BodyTimer::none()),
-                        Wire::Http | Wire::Grpc => {
+                        Wire::Grpc | Wire::HeadOnly | Wire::Http => {
                             let shared = this.shared.take().expect("polled after completion");
                             let timer = BodyTimer::new(*this.allowance, shared);
                             this.protocol.hold(outcome, timer)

@@ -29,7 +29,7 @@ pub(super) fn write(headers: &mut HeaderMap, wire: Wire, left: Duration) {
     }
     let (name, value) = match wire {
         Wire::Grpc => (&GRPC_TIMEOUT, to_grpc_timeout(left)),
-        Wire::Http | Wire::Plain => (
+        Wire::HeadOnly | Wire::Http | Wire::Plain => (
             &REQUEST_TIMEOUT,
             format!("{}ms", left.as_millis().min(LARGEST)),
         ),

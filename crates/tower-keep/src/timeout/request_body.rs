@@ -17,6 +17,7 @@ use super::{
     timed_body::{Stall, TimedRequestBody},
 };
 use crate::{
+    config::Check,
     observe::{Emitter, Observer},
     protocol::{Http, Inspect, Protocol, Wire},
 };
@@ -50,8 +51,14 @@ pub struct RequestBodyTimeoutLayer<P = Http> {
 
 impl RequestBodyTimeoutLayer {
     /// This long for each frame that the service waits for.
+    ///
+    /// # Panics
+    /// If `idle` is zero or longer than a year.
     #[must_use]
     pub fn new(idle: Duration) -> Self {
+        Check(LAYER)
+            .duration("idle", idle)
+            .expect("the caller keeps `idle` in range");
         Self {
             idle,
             emitter: Emitter::new(LAYER),

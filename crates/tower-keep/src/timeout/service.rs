@@ -63,7 +63,7 @@ where
         let wire = protocol.wire(&request);
         let allowance = match wire {
             Wire::Plain => Allowance::unread(&self.shared),
-            Wire::Http | Wire::Grpc => {
+            Wire::Grpc | Wire::HeadOnly | Wire::Http => {
                 let choose = self.choose.as_deref();
                 Allowance::read(&protocol, &mut request, wire, &self.shared, choose)
             }
