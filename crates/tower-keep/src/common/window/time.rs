@@ -52,17 +52,18 @@ impl TimeWindow {
 
     pub(crate) fn counts(&self, tick: u64, generation: u64) -> Counts {
         let stamp = stamp(tick, generation);
-        let in_window = |word: &AtomicU64| {
-            let word = word.load(Relaxed);
-            let is_fresh = behind(word, stamp) < Self::BUCKETS;
-            if is_fresh { word } else { 0 }
-        };
         let mut counts = Counts::default();
-        for bucket in &self.buckets {
-            let calls = in_window(&bucket.calls);
+        for age in 0..Self::BUCKETS {
+            let stamp = stamp.wrapping_sub(age);
+            let of_then = |word: &AtomicU64| {
+                let word = word.load(Relaxed);
+                if behind(word, stamp) == 0 { word } else { 0 }
+            };
+            let bucket = &self.buckets[stamp as usize % PLACES];
+            let calls = of_then(&bucket.calls);
             counts.total += calls & MOST;
             counts.bad += (calls / ONE_BAD) & MOST;
-            counts.slow += in_window(&bucket.slow) & MOST;
+            counts.slow += of_then(&bucket.slow) & MOST;
         }
         counts
     }
