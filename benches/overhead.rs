@@ -1,7 +1,8 @@
 //! What a layer adds to a call that it lets through: `cargo bench --bench overhead`.
 //!
 //! Each layer stands in front of the same service, which answers at once; `bare` is that service
-//! alone, in the same run. Divan prints allocations beside the times: the admitted path has none.
+//! alone, in the same run. Divan prints allocations beside the times: the admitted path has none, a
+//! refusal one, the box of its error.
 
 use std::{
     future::{Ready, ready},
@@ -47,6 +48,21 @@ fn call<L>(bencher: Bencher<'_, '_>, layer: L)
 where
     L: Layer<Echo, Service: Service<u64, Response = u64, Error = BoxError>>,
 {
+    time(bencher, layer, |answer| answer.is_ok());
+}
+
+/// The same for a layer that turns every call away; dropping the error is part of it.
+fn refuse<L>(bencher: Bencher<'_, '_>, layer: L)
+where
+    L: Layer<Echo, Service: Service<u64, Response = u64, Error = BoxError>>,
+{
+    time(bencher, layer, |answer| answer.is_err());
+}
+
+fn time<L>(bencher: Bencher<'_, '_>, layer: L, expected: fn(&Result<u64, BoxError>) -> bool)
+where
+    L: Layer<Echo, Service: Service<u64, Response = u64, Error = BoxError>>,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -59,10 +75,10 @@ where
             unreachable!("always ready")
         };
         let future = pin!(service.call(black_box(7)));
-        let Poll::Ready(Ok(answer)) = future.poll(&mut cx) else {
+        let Poll::Ready(answer) = future.poll(&mut cx) else {
             unreachable!("answers at once")
         };
-        answer
+        assert!(expected(&answer));
     });
 }
 
@@ -104,4 +120,16 @@ fn timeout_retry_breaker_bulkhead(bencher: Bencher<'_, '_>) {
         ),
     );
     call(bencher, layers);
+}
+
+#[divan::bench]
+fn refused_by_bulkhead(bencher: Bencher<'_, '_>) {
+    refuse(bencher, BulkheadLayer::new(0).plain());
+}
+
+#[divan::bench]
+fn refused_by_circuit_breaker(bencher: Bencher<'_, '_>) {
+    let layer = CircuitBreakerLayer::new();
+    layer.handle().force_open();
+    refuse(bencher, layer.plain());
 }

@@ -400,6 +400,32 @@ async fn after_it_closes_traffic_grows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_is_slow_from_when_the_service_first_waits_and_a_permit_from_when_it_is_given() {
+    let layer = layer(CircuitBreakerConfig::brownout(Duration::from_secs(1)));
+    let handle = layer.handle();
+    let wait = |seconds| {
+        layer
+            .clone()
+            .plain()
+            .layer(service_fn(move |()| async move {
+                sleep(Duration::from_secs_f64(seconds)).await;
+                Ok::<_, BoxError>(())
+            }))
+    };
+    let slow = || handle.snapshot().slow_calls;
+    let late = wait(0.9).call(());
+    advance(Duration::from_secs(3)).await;
+    late.await.unwrap();
+    assert_eq!(slow(), 0, "polled late, which is its caller's doing");
+    wait(1.0).call(()).await.unwrap();
+    assert_eq!(slow(), 1);
+    let permit = handle.breaker().try_acquire().unwrap();
+    advance(Duration::from_secs(1)).await;
+    permit.success();
+    assert_eq!((slow(), handle.snapshot().calls), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_answers_open_it_and_slow_bodies_do_not() {
     let layer = layer(CircuitBreakerConfig {
         window: Window::Count(20),

@@ -51,6 +51,7 @@ impl<S, Req, P> ResponseFuture<S, Req, P>
 where
     S: Service<Req>,
 {
+    #[inline]
     pub(super) fn admitted(inner: S::Future, permit: Permit, protocol: P, wire: Wire) -> Self {
         Self {
             state: State::Admitted {
@@ -89,10 +90,11 @@ where
 {
     type Output = Result<P::Response<Permit>, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let next = match this.state.as_mut().project() {
+            match this.state.as_mut().project() {
                 StateProjected::Admitted { inner, permit } => {
                     let outcome = ready!(inner.poll(cx));
                     let permit = permit.take().expect("polled after completion");
@@ -102,19 +104,34 @@ where
                     let rejection = rejection.take().expect("polled after completion");
                     return Poll::Ready(this.protocol.reject(*this.wire, rejection));
                 }
-                StateProjected::Queued { wait, call } => match ready!(wait.poll(cx)) {
-                    Err(rejection) => State::Refused(Some(rejection)),
-                    Ok(permit) => {
-                        let (mut service, request) = call.take().expect("called once");
-                        State::Admitted {
-                            inner: service.call(request),
-                            permit: Some(permit),
-                        }
-                    }
-                },
-            };
-            this.state.set(next);
+                StateProjected::Queued { .. } => ready!(this.state.as_mut().poll_place(cx)),
+            }
         }
+    }
+}
+
+impl<S, Req> State<S, Req>
+where
+    S: Service<Req>,
+{
+    /// Waits for the place. Apart, so that a call that found one at once is short.
+    #[cold]
+    fn poll_place(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let StateProjected::Queued { wait, call } = self.as_mut().project() else {
+            return Poll::Ready(());
+        };
+        let next = match ready!(wait.poll(cx)) {
+            Err(rejection) => Self::Refused(Some(rejection)),
+            Ok(permit) => {
+                let (mut service, request) = call.take().expect("called once");
+                Self::Admitted {
+                    inner: service.call(request),
+                    permit: Some(permit),
+                }
+            }
+        };
+        self.set(next);
+        Poll::Ready(())
     }
 }
 

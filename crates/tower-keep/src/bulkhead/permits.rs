@@ -105,6 +105,15 @@ impl Permits {
         }
     }
 
+    /// Takes a place if one is free, nobody waits for it and nobody wants to be told: the usual case.
+    #[inline]
+    pub(super) fn try_run_unseen(self: &Arc<Self>) -> Option<Permit> {
+        if self.emitter.wants_calls() {
+            return None;
+        }
+        self.try_run()
+    }
+
     /// Takes a place if one is free and nobody waits for it.
     #[inline]
     pub(super) fn try_run(self: &Arc<Self>) -> Option<Permit> {
@@ -119,7 +128,8 @@ impl Permits {
         })
     }
 
-    #[cold]
+    /// Asks for a place, after there was none: waits for one if there is room to.
+    #[inline]
     fn arrive_late(self: &Arc<Self>) -> Admission {
         let max_queue = self.max_queue.load(Relaxed);
         if max_queue > 0 {
@@ -160,13 +170,23 @@ impl Permits {
     }
 
     /// Turns a call away.
-    #[cold]
+    #[inline]
     pub(super) fn refuse(&self, kind: Kind) -> Rejection {
         self.refused.fetch_add(1, Relaxed);
         self.emitter
             .emit(EventKind::CallRejected { kind: kind.clone() });
         // One wait from now, the queue has either moved or should not be waited for.
-        Rejection::new(kind, LAYER, &self.emitter.name()).with_retry_after(Some(self.max_wait()))
+        Rejection::new(kind, LAYER, self.emitter.name()).with_retry_after(Some(self.max_wait()))
+    }
+
+    #[cold]
+    fn tell_admitted(&self, waited: Duration) {
+        self.emitter.emit(EventKind::CallAdmitted { waited });
+    }
+
+    #[cold]
+    fn tell_released(&self) {
+        self.emitter.emit(EventKind::CallReleased);
     }
 
     /// Gives a place back.
@@ -250,11 +270,9 @@ impl Permit {
     /// Tells of the admission, if anybody wants to know.
     #[inline]
     pub(super) fn announce(&mut self, waited: impl FnOnce() -> Duration) {
-        if self.permits.emitter.wants_calls() {
-            self.observed = true;
-            self.permits
-                .emitter
-                .emit(EventKind::CallAdmitted { waited: waited() });
+        self.observed = self.permits.emitter.wants_calls();
+        if self.observed {
+            self.permits.tell_admitted(waited());
         }
     }
 }
@@ -264,13 +282,14 @@ impl Drop for Permit {
     fn drop(&mut self) {
         self.permits.leave();
         if self.observed {
-            self.permits.emitter.emit(EventKind::CallReleased);
+            self.permits.tell_released();
         }
     }
 }
 
 impl Guard for Permit {
     /// The place is given back when the guard is dropped, which follows the end at once.
+    #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 }
 

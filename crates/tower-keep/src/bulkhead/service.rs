@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     common::macros::inner_accessors,
-    protocol::{Http, Inspect, Protocol},
+    protocol::{Http, Inspect, Protocol, Wire},
 };
 
 /// A service that at most so many calls are in at once. Made by
@@ -47,12 +47,32 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, Req, P>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
+        match self.permits.try_run_unseen() {
+            Some(permit) => {
+                let inner = self.inner.call(request);
+                ResponseFuture::admitted(inner, permit, self.protocol.clone(), wire)
+            }
+            None => self.call_with_care(request, wire),
+        }
+    }
+}
+
+impl<S, P: Clone> Bulkhead<S, P> {
+    /// For a call that somebody wants to be told of, or that finds no place. Apart, so that the usual
+    /// call is short.
+    #[inline(never)]
+    fn call_with_care<Req>(&mut self, request: Req, wire: Wire) -> ResponseFuture<S, Req, P>
+    where
+        S: Service<Req> + Clone,
+    {
         let protocol = self.protocol.clone();
         match self.permits.arrive() {
             Admission::Permit(mut permit) => {

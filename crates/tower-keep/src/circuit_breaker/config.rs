@@ -43,6 +43,11 @@ pub struct CircuitBreakerConfig {
     /// A call is slow when the head of its answer takes at least this long; how long the body takes
     /// says nothing about the service. Default 5 s.
     ///
+    /// The time runs from the moment that the service first has to wait, so a call that is answered at
+    /// once is not slow and costs no look at the clock. What a service computes before it first waits
+    /// is not counted; one that computes for long should not do so on the runtime's threads. A
+    /// [permit](super::Breaker::try_acquire) counts from when it was given.
+    ///
     /// A call that the caller gives up after this time counts as failed and slow, one that is given
     /// up earlier does not count. That is how a timeout outside that is not ours, such as
     /// `tokio::time::timeout`, gets noticed: keep this below it. `None`: no call is slow.
@@ -92,8 +97,8 @@ pub struct CircuitBreakerConfig {
 pub enum Window {
     /// The last so many calls, however long ago; 1 to 1024.
     Count(usize),
-    /// The calls of the last so long, in ten steps: the edge is exact to a tenth. From 10 ms to a
-    /// day. A step counts up to 262,143 calls and takes them as a sample of the rest.
+    /// The calls of the last so long, in ten steps of whole milliseconds: the edge is exact to a
+    /// tenth. From 10 ms to a day. A step counts up to 262,143 calls and takes them as a sample of the rest.
     Time(#[serde(with = "humantime_serde")] Duration),
 }
 

@@ -17,7 +17,7 @@ use crate::{
     classify::{Class, Verdict},
     common::{
         clock::{self, Instant},
-        window::Outcome,
+        window::{Counts, Outcome},
     },
     config::ConfigError,
     observe::{Emitter, EventKind},
@@ -35,6 +35,8 @@ pub(super) struct Core {
     machine: Mutex<Machine>,
     pub(super) emitter: Emitter,
     born: Instant,
+    /// The same as [`clock::millis`] gives it.
+    born_millis: u64,
 }
 
 /// What a permit remembers of its admission.
@@ -42,8 +44,6 @@ pub(super) struct Core {
 pub(super) struct Ticket {
     pub(super) generation: u64,
     pub(super) probe: Option<u32>,
-    /// Left out where nobody will ask how long it took.
-    pub(super) started: Option<Duration>,
 }
 
 impl Core {
@@ -51,27 +51,41 @@ impl Core {
         config.check()?;
         let meter = Meter::new(&config);
         let machine = Machine::new(config);
+        let born = clock::now();
         Ok(Arc::new(Self {
             gate: AtomicGate::new(machine.gate()),
             meter,
             machine: Mutex::new(machine),
             emitter: Emitter::new(LAYER),
-            born: clock::now(),
+            born,
+            born_millis: clock::millis(born),
         }))
     }
 
     /// Lets a call through or turns it away.
     #[inline]
     pub(super) fn admit(self: &Arc<Self>) -> Result<Permit, Rejection> {
-        let gate = self.gate.load();
-        match gate.rule {
-            Rule::All | Rule::AllCounted => Ok(self.permit(gate.generation, None)),
-            _ => self.admit_by_rule(gate),
+        match self.admit_at_once() {
+            Some(permit) => Ok(permit),
+            None => self.admit_by_rule(),
         }
     }
 
+    /// Lets a call through if all are and nobody wants to be told of each, which is the usual case.
+    #[inline]
+    pub(super) fn admit_at_once(self: &Arc<Self>) -> Option<Permit> {
+        let generation = self.gate.wide_open()?;
+        if self.emitter.wants_calls() {
+            return None;
+        }
+        let probe = None;
+        Some(Permit::new(self.clone(), Ticket { generation, probe }))
+    }
+
+    /// Lets a call through or turns it away, whatever the state.
     #[inline(never)]
-    fn admit_by_rule(self: &Arc<Self>, gate: Gate) -> Result<Permit, Rejection> {
+    pub(super) fn admit_by_rule(self: &Arc<Self>) -> Result<Permit, Rejection> {
+        let gate = self.gate.load();
         let admission = self
             .admission(gate)
             .unwrap_or_else(|| self.change(|machine| machine.admit(self.moment())));
@@ -87,7 +101,7 @@ impl Core {
             Admission::Refused { retry_after } => {
                 let kind = Kind::CircuitOpen;
                 self.emitter.emit(EventKind::CallRejected { kind });
-                let rejection = Rejection::new(Kind::CircuitOpen, LAYER, &self.emitter.name());
+                let rejection = Rejection::new(Kind::CircuitOpen, LAYER, self.emitter.name());
                 Err(rejection.with_retry_after(retry_after))
             }
         }
@@ -102,8 +116,10 @@ impl Core {
             Rule::None => Some(Admission::Refused { retry_after: None }),
             Rule::Ask => None,
             Rule::NoneUntil | Rule::Ramp => {
-                let left = self.gate.until().checked_sub(self.now())?;
-                if left.is_zero() {
+                // Exact to a millisecond. The last one is the state machine's, which is exact.
+                let now = Duration::from_millis(self.millis(clock::now()));
+                let left = self.gate.until().checked_sub(now)?;
+                if left < Duration::from_millis(1) {
                     None
                 } else if gate.rule == Rule::NoneUntil {
                     Some(Admission::Refused {
@@ -120,23 +136,37 @@ impl Core {
         }
     }
 
-    #[inline]
     fn permit(self: &Arc<Self>, generation: u64, probe: Option<u32>) -> Permit {
-        let is_timed = self.meter.slow_call().is_some() || self.emitter.wants_calls();
-        Permit::new(
-            self.clone(),
-            Ticket {
-                generation,
-                probe,
-                started: is_timed.then(|| self.now()),
-            },
-        )
+        let permit = Permit::new(self.clone(), Ticket { generation, probe });
+        if self.emitter.wants_calls() {
+            permit.observed()
+        } else {
+            permit
+        }
     }
 
-    /// Whether a call that took this long is slow.
+    /// From how long on a call is slow.
     #[inline]
-    pub(super) fn is_slow(&self, elapsed: Duration) -> bool {
-        self.meter.slow_call().is_some_and(|slow| elapsed >= slow)
+    pub(super) fn slow_call(&self) -> Option<Duration> {
+        self.meter.slow_call()
+    }
+
+    /// Tells who wants to know that a call is over.
+    pub(super) fn tell_finished(&self, class: Class, elapsed: Duration) {
+        self.emitter
+            .emit(EventKind::CallFinished { class, elapsed });
+    }
+
+    /// A call is over that was no probe, was good and was not slow.
+    ///
+    /// `millis` is [`clock::millis`]. Apart from its caller, who is compiled anew for each service; the
+    /// time is read out there, so that nothing has to be kept over a call in here.
+    #[inline(never)]
+    pub(super) fn finish_good(&self, generation: u64, millis: u64) {
+        if self.gate.generation() == generation {
+            let millis = millis.saturating_sub(self.born_millis);
+            self.meter.record_good(millis, generation);
+        }
     }
 
     /// The head of a probe's answer is good, its body goes on.
@@ -147,16 +177,7 @@ impl Core {
     }
 
     /// A call is over.
-    #[inline]
-    pub(super) fn finish(&self, ticket: &Ticket, verdict: Verdict, slow: bool, now: Duration) {
-        if let Some(started) = ticket.started
-            && self.emitter.wants_calls()
-        {
-            self.emitter.emit(EventKind::CallFinished {
-                class: verdict.class,
-                elapsed: now.saturating_sub(started),
-            });
-        }
+    pub(super) fn finish(&self, ticket: &Ticket, verdict: Verdict, slow: bool, now: Instant) {
         let gate = self.gate.load();
         if gate.generation != ticket.generation {
             return;
@@ -172,7 +193,7 @@ impl Core {
                 machine.probe_ended(generation, id, outcome, verdict.retry_after, at);
             });
         } else if let Some(outcome) = outcome
-            && let Some(cause) = self.meter.record(now, generation, outcome)
+            && let Some(cause) = self.meter.record(self.millis(now), generation, outcome)
             && gate.rule != Rule::AllCounted
         {
             let at = self.moment();
@@ -203,9 +224,16 @@ impl Core {
     }
 
     /// Looks at everything at one moment.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&Machine, &Meter, Duration) -> R) -> R {
+    pub(super) fn look<R>(&self, look: impl FnOnce(&Machine, Duration) -> R) -> R {
         let now = self.now();
-        look(&self.lock(), &self.meter, now)
+        look(&self.lock(), now)
+    }
+
+    /// What the closed breaker has counted in a generation: all of its window, and in a row.
+    pub(super) fn counts(&self, generation: u64) -> (Counts, u32) {
+        let millis = self.millis(clock::now());
+        let (counts, _) = self.meter.counts(millis, generation);
+        (counts, self.meter.in_a_row(generation))
     }
 
     /// Works on the state machine, opens the gate accordingly, and tells what happened.
@@ -247,9 +275,13 @@ impl Core {
     }
 
     /// The time since it was made.
-    #[inline]
-    pub(super) fn now(&self) -> Duration {
+    fn now(&self) -> Duration {
         clock::now().saturating_duration_since(self.born)
+    }
+
+    /// The same in whole milliseconds, exact enough for the windows, for less.
+    fn millis(&self, now: Instant) -> u64 {
+        clock::millis(now).saturating_sub(self.born_millis)
     }
 }
 

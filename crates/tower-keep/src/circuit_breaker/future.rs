@@ -1,7 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project::pin_project;
@@ -30,7 +30,7 @@ enum Call<F> {
         #[pin]
         future: F,
         // After the future, so that it is dropped after the future.
-        permit: Option<Permit>,
+        permit: Permit,
     },
     Rejected(Option<Rejection>),
 }
@@ -38,7 +38,6 @@ enum Call<F> {
 impl<F, P> ResponseFuture<F, P> {
     #[inline]
     pub(super) fn admitted(permit: Permit, future: F, protocol: P, wire: Wire) -> Self {
-        let permit = Some(permit);
         Self {
             call: Call::Admitted { future, permit },
             protocol,
@@ -62,16 +61,18 @@ where
 {
     type Output = Result<P::Response<Permit>, Err>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         Poll::Ready(match this.call.project() {
             CallProjected::Admitted { future, permit } => {
-                let running = permit.as_mut().expect("not polled after it was ready");
-                let outcome = ready!(running.in_service(|| future.poll(cx)));
+                assert!(!permit.is_spent(), "not polled after it was ready");
+                let Poll::Ready(outcome) = permit.in_service(|| future.poll(cx)) else {
+                    permit.waits();
+                    return Poll::Pending;
+                };
                 let judgment = this.protocol.judge(*this.wire, &outcome);
-                running.answered(judgment);
-                let permit = permit.take().expect("taken once, just now");
-                this.protocol.hold(outcome, permit)
+                this.protocol.hold(outcome, permit.answered(judgment))
             }
             CallProjected::Rejected(rejection) => {
                 let rejection = rejection.take().expect("not polled after it was ready");

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::common::atomic::{Acquire, AtomicU64, Relaxed, Release};
+use crate::common::{
+    atomic::{Acquire, AtomicU64, Relaxed, Release},
+    clock::whole_nanos,
+};
 
 /// What to do with a call, in a word that every call can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +51,21 @@ impl Rule {
 
 impl Gate {
     fn pack(self) -> u64 {
-        (self.generation << 4) | (u64::from(self.observes) << 3) | self.rule as u64
+        (self.generation << GENERATION_SHIFT) | (u64::from(self.observes) << 3) | self.rule as u64
     }
 
     fn unpack(word: u64) -> Self {
         Self {
             rule: Rule::from_bits(word & 0b111),
-            generation: word >> 4,
+            generation: word >> GENERATION_SHIFT,
             observes: word & 0b1000 != 0,
         }
     }
 }
+
+const GENERATION_SHIFT: u32 = 4;
+/// The bits of a rule that neither [`Rule::All`] nor [`Rule::AllCounted`] has.
+const WIDE_OPEN_IF_ZERO: u64 = 0b110;
 
 /// The state machine's present gate, for calls to read without a lock.
 ///
@@ -82,14 +89,28 @@ impl AtomicGate {
     }
 
     pub(super) fn store(&self, gate: Gate, until: Duration, ramp: Duration) {
-        self.until.store(nanos(until), Relaxed);
-        self.ramp.store(nanos(ramp), Relaxed);
+        self.until.store(whole_nanos(until), Relaxed);
+        self.ramp.store(whole_nanos(ramp), Relaxed);
         self.gate.store(gate.pack(), Release);
     }
 
     #[inline]
     pub(super) fn load(&self) -> Gate {
         Gate::unpack(self.gate.load(Acquire))
+    }
+
+    /// The generation that a call counts in, if all calls are let through and counted: the usual
+    /// case, in one look.
+    #[inline]
+    pub(super) fn wide_open(&self) -> Option<u64> {
+        let word = self.gate.load(Acquire);
+        (word & WIDE_OPEN_IF_ZERO == 0).then_some(word >> GENERATION_SHIFT)
+    }
+
+    /// The present generation.
+    #[inline]
+    pub(super) fn generation(&self) -> u64 {
+        self.gate.load(Acquire) >> GENERATION_SHIFT
     }
 
     pub(super) fn until(&self) -> Duration {
@@ -113,7 +134,3 @@ pub(super) fn share(left: Duration, ramp: Duration) -> f64 {
 
 /// Enough to keep the windows fed, little enough for a service that has just come up.
 const FIRST_SHARE: f64 = 0.1;
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}

@@ -25,7 +25,7 @@ impl CircuitBreakerHandle {
     /// Its configuration.
     #[must_use]
     pub fn config(&self) -> CircuitBreakerConfig {
-        self.core.look(|machine, _, _| machine.config().clone())
+        self.core.look(|machine, _| machine.config().clone())
     }
 
     /// Gives it another configuration. Its state stays, with the time that it is open for and the

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::common::{
     atomic::{AtomicU64, Relaxed},
+    clock::whole_nanos,
     window::{CountWindow, Counts, Outcome, TimeWindow, settle},
 };
 
@@ -18,7 +19,7 @@ use crate::common::{
 /// The rules are words of their own, each read by itself, so relaxed: a call that ends during an
 /// update is judged by the old or the new value of each.
 pub(super) struct Meter {
-    /// The window's shape: `COUNT | length`, or nanoseconds of a tick.
+    /// The window's shape: `COUNT | length`, or milliseconds of a tick.
     shape: AtomicU64,
     /// Shares as the bits of an `f64`; infinity is never reached.
     failure_rate: AtomicU64,
@@ -66,7 +67,7 @@ impl Meter {
         self.min_calls.store(config.min_calls, Relaxed);
         self.consecutive_failures
             .store(config.consecutive_failures.unwrap_or(u32::MAX), Relaxed);
-        let slow_call = config.slow_call.map_or(NEVER, nanos);
+        let slow_call = config.slow_call.map_or(NEVER, whole_nanos);
         self.slow_call.store(slow_call, Relaxed);
         let shape = shape(config.window);
         if self.shape.swap(shape, Relaxed) != shape {
@@ -82,38 +83,45 @@ impl Meter {
         (slow_call != NEVER).then(|| Duration::from_nanos(slow_call))
     }
 
-    /// Counts a call; answers why the breaker has to open, if it has to.
+    /// Counts a call that was good and not slow: it ends a row, and it makes no rate worse.
     #[inline]
-    pub(super) fn record(&self, now: Duration, generation: u64, outcome: Outcome) -> Option<Cause> {
+    pub(super) fn record_good(&self, millis: u64, generation: u64) {
+        self.windows.streak.end(generation);
+        self.put(millis, generation, Outcome::default());
+    }
+
+    /// Counts a call that ended so many milliseconds after the breaker was made; answers why it has
+    /// to open, if it has to.
+    pub(super) fn record(&self, millis: u64, generation: u64, outcome: Outcome) -> Option<Cause> {
+        if outcome == Outcome::default() {
+            self.record_good(millis, generation);
+            return None;
+        }
         let in_a_row = if outcome.bad {
             self.windows.streak.lengthen(generation)
         } else {
             self.windows.streak.end(generation);
             0
         };
-        match Shape::unpack(self.shape.load(Relaxed)) {
-            Shape::Count(len) => self.windows.count.record(len, generation, outcome),
-            Shape::Time { tick } => {
-                self.windows
-                    .time
-                    .record(nanos(now) / tick, generation, outcome);
-            }
-        }
-        // A good outcome makes no rate worse.
-        if outcome == Outcome::default() {
-            return None;
-        }
+        self.put(millis, generation, outcome);
         settle();
-        self.judge(now, generation, in_a_row)
+        self.judge(millis, generation, in_a_row)
     }
 
-    #[inline(never)]
-    fn judge(&self, now: Duration, generation: u64, in_a_row: u32) -> Option<Cause> {
+    #[inline]
+    fn put(&self, millis: u64, generation: u64, outcome: Outcome) {
+        match Shape::unpack(self.shape.load(Relaxed)) {
+            Shape::Count(len) => self.windows.count.record(len, generation, outcome),
+            Shape::Time { tick } => self.windows.time.record(millis / tick, generation, outcome),
+        }
+    }
+
+    fn judge(&self, millis: u64, generation: u64, in_a_row: u32) -> Option<Cause> {
         let enough_in_a_row = self.consecutive_failures.load(Relaxed);
         if enough_in_a_row != u32::MAX && in_a_row >= enough_in_a_row {
             return Some(Cause::InARow(in_a_row));
         }
-        let (counts, window) = self.counts(now, generation);
+        let (counts, window) = self.counts(millis, generation);
         let Counts { total, bad, slow } = counts;
         if total < self.min_calls.load(Relaxed) as u64 {
             return None;
@@ -135,15 +143,15 @@ impl Meter {
         })
     }
 
-    pub(super) fn counts(&self, now: Duration, generation: u64) -> (Counts, Window) {
+    pub(super) fn counts(&self, millis: u64, generation: u64) -> (Counts, Window) {
         match Shape::unpack(self.shape.load(Relaxed)) {
             Shape::Count(len) => (
                 self.windows.count.counts(len, generation),
                 Window::Count(len),
             ),
             Shape::Time { tick } => (
-                self.windows.time.counts(nanos(now) / tick, generation),
-                Window::Time(Duration::from_nanos(tick * TimeWindow::BUCKETS)),
+                self.windows.time.counts(millis / tick, generation),
+                Window::Time(Duration::from_millis(tick * TimeWindow::BUCKETS)),
             ),
         }
     }
@@ -179,17 +187,12 @@ impl Shape {
 fn shape(window: Window) -> u64 {
     match window {
         Window::Count(len) => COUNT | len as u64,
-        Window::Time(time) => nanos(time) / TimeWindow::BUCKETS,
+        Window::Time(time) => {
+            let tick = Duration::from_millis(TimeWindow::BUCKETS);
+            time.as_nanos().div_ceil(tick.as_nanos()) as u64
+        }
     }
 }
 
 const COUNT: u64 = 1 << 63;
 const NEVER: u64 = u64::MAX;
-
-/// Nanoseconds since the breaker was made: enough for 584 years.
-#[inline]
-fn nanos(time: Duration) -> u64 {
-    time.as_secs()
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(u64::from(time.subsec_nanos()))
-}

@@ -1,10 +1,13 @@
-use std::{fmt, pin::Pin, sync::Arc, thread, time::Duration};
+use std::{fmt, mem, pin::Pin, sync::Arc, thread, time::Duration};
 
 use super::core::{Core, Ticket};
 use crate::{
-    classify::{AtEnd, Judgment, Verdict},
-    common::cancel,
-    protocol::{End, Guard},
+    classify::{AtEnd, Class, Judgment, Verdict},
+    common::{
+        cancel,
+        clock::{self, Instant},
+    },
+    protocol::{End, Guard, Wire},
 };
 
 /// A call that a breaker let through, until its outcome is known.
@@ -33,25 +36,23 @@ use crate::{
 /// otherwise. A probe's place is free again in any case.
 #[must_use = "a permit that is dropped is a call that was given up"]
 pub struct Permit {
-    core: Arc<Core>,
+    /// Gone once all is known and counted.
+    core: Option<Arc<Core>>,
     ticket: Ticket,
-    stage: Stage,
+    /// When it first had to wait, where calls can be slow; when it was let through, where somebody
+    /// wants to know how long it took.
+    started: Option<Instant>,
+    /// Set while the head is good and the end decides. What the head said beyond that, such as when
+    /// to retry, is of no interest here.
+    answered: Option<Wire>,
     /// Whether the answer began late.
     slow: bool,
     /// Whether code of the service runs. Still set when the permit is dropped, that code panicked.
     in_service: bool,
     /// Whether the caller runs the call, so that a panic while it is held is the service's.
     by_hand: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// Nothing is known.
-    Waiting,
-    /// The head is good, the end decides.
-    Answered(AtEnd),
-    /// All is known and counted.
-    Done,
+    /// Whether somebody wants to be told of the end.
+    is_observed: bool,
 }
 
 impl Permit {
@@ -73,9 +74,7 @@ impl Permit {
     /// It went as the verdict says. If that opens the breaker, it stays open for as long as
     /// [`Verdict::retry_after`] asks.
     pub fn record(mut self, verdict: Verdict) {
-        let now = self.core.now();
-        self.slow = self.took_long(now);
-        self.finish(verdict, now);
+        self.ended(verdict.class, verdict.retry_after);
     }
 }
 
@@ -83,70 +82,161 @@ impl Permit {
     #[inline]
     pub(super) fn new(core: Arc<Core>, ticket: Ticket) -> Self {
         Self {
-            core,
+            core: Some(core),
             ticket,
-            stage: Stage::Waiting,
+            started: None,
+            answered: None,
             slow: false,
             in_service: false,
             by_hand: false,
+            is_observed: false,
         }
+    }
+
+    /// The permit of a call that is known and counted.
+    #[inline]
+    fn spent() -> Self {
+        Self {
+            core: None,
+            ticket: Ticket {
+                generation: 0,
+                probe: None,
+            },
+            started: None,
+            answered: None,
+            slow: false,
+            in_service: false,
+            by_hand: false,
+            is_observed: false,
+        }
+    }
+
+    /// For a call whose end somebody wants to be told of.
+    pub(super) fn observed(mut self) -> Self {
+        self.is_observed = true;
+        self.started = Some(clock::now());
+        self
     }
 
     /// For a caller who holds it while it runs the call.
     pub(super) fn by_hand(mut self) -> Self {
         self.by_hand = true;
+        self.waits();
         self
+    }
+
+    #[inline]
+    pub(super) fn is_spent(&self) -> bool {
+        self.core.is_none()
+    }
+
+    /// The service has to wait: from now on it can be slow. A call that is answered at once is not,
+    /// and need not know when it began.
+    #[inline]
+    pub(super) fn waits(&mut self) {
+        if self.started.is_none() && self.slow_call().is_some() {
+            self.started = Some(clock::now());
+        }
     }
 
     /// Runs code of the service: a panic in it is the service's failure.
     #[inline]
     pub(super) fn in_service<R>(&mut self, work: impl FnOnce() -> R) -> R {
         // Restored, not cleared: a body that panicked is dropped in here as well.
-        let before = std::mem::replace(&mut self.in_service, true);
+        let before = mem::replace(&mut self.in_service, true);
         let result = work();
         self.in_service = before;
         result
     }
 
-    /// The head of the answer is there.
+    /// The head of the answer is there. Gives what has to be kept until the end of the answer, and is
+    /// spent.
     #[inline]
-    pub(super) fn answered(&mut self, judgment: Judgment) {
-        let now = self.core.now();
-        self.slow = self.took_long(now);
+    pub(super) fn answered(&mut self, judgment: Judgment) -> Self {
         match judgment {
-            Judgment::Final(verdict) => self.finish(verdict, now),
-            Judgment::AtEnd(at_end) => {
-                self.stage = Stage::Answered(at_end);
-                if !self.slow {
-                    self.core.probe_answered(&self.ticket);
+            Judgment::Final(verdict)
+                if verdict.class == Class::Success && self.started.is_none() && self.is_usual() =>
+            {
+                if let Some(core) = self.core.take() {
+                    core.finish_good(self.ticket.generation, clock::millis_now());
                 }
             }
+            Judgment::Final(verdict) => self.ended(verdict.class, verdict.retry_after),
+            Judgment::AtEnd(at_end) => {
+                self.begun(at_end.wire());
+                return mem::replace(self, Self::spent());
+            }
+        }
+        Self::spent()
+    }
+
+    /// Whether nothing is of interest but how it went.
+    #[inline]
+    fn is_usual(&self) -> bool {
+        self.ticket.probe.is_none() && !self.is_observed
+    }
+
+    /// The head of the answer says it all. Takes it apart: what is passed in registers need not be
+    /// written down for the usual case.
+    #[inline(never)]
+    fn ended(&mut self, class: Class, retry_after: Option<Duration>) {
+        let now = clock::now();
+        self.slow = self.took_long(now);
+        if class == Class::Success && !self.slow && self.is_usual() {
+            if let Some(core) = self.core.take() {
+                core.finish_good(self.ticket.generation, clock::millis(now));
+            }
+            return;
+        }
+        let verdict = Verdict {
+            class,
+            retry_after,
+            ..Verdict::ignored()
+        };
+        self.finish(verdict, now);
+    }
+
+    /// The head of the answer is good, and the end of its body decides.
+    #[inline(never)]
+    fn begun(&mut self, wire: Wire) {
+        self.answered = Some(wire);
+        self.slow = self.started.is_some() && self.took_long(clock::now());
+        if let (false, Some(core)) = (self.slow, &self.core) {
+            core.probe_answered(&self.ticket);
         }
     }
 
-    #[inline]
-    fn finish(&mut self, verdict: Verdict, now: Duration) {
-        self.stage = Stage::Done;
-        self.core.finish(&self.ticket, verdict, self.slow, now);
+    fn finish(&mut self, verdict: Verdict, now: Instant) {
+        let Some(core) = self.core.take() else { return };
+        if let (true, Some(started)) = (self.is_observed, self.started) {
+            core.tell_finished(verdict.class, now.saturating_duration_since(started));
+        }
+        core.finish(&self.ticket, verdict, self.slow, now);
     }
 
+    fn took_long(&self, now: Instant) -> bool {
+        // The sum costs a third of the difference.
+        self.started
+            .zip(self.slow_call())
+            .and_then(|(started, slow)| started.checked_add(slow))
+            .is_some_and(|slow_from| now >= slow_from)
+    }
+
+    /// From how long on a call is slow.
     #[inline]
-    fn took_long(&self, now: Duration) -> bool {
-        self.ticket
-            .started
-            .is_some_and(|started| self.core.is_slow(now.saturating_sub(started)))
+    fn slow_call(&self) -> Option<Duration> {
+        self.core.as_ref()?.slow_call()
     }
 
     /// The call was given up; says what that means.
     #[cold]
     fn given_up(&mut self) {
-        let now = self.core.now();
+        let now = clock::now();
         // The panic itself may be over: whoever caught it drops the call afterwards.
         let panicked = self.in_service || (self.by_hand && thread::panicking());
         let failed = panicked || cancel::reason() == cancel::Reason::Deadline;
-        let verdict = match self.stage {
-            Stage::Done => return,
-            Stage::Waiting => {
+        let verdict = match self.answered {
+            None => {
                 self.slow = self.took_long(now);
                 if failed || self.slow {
                     Verdict::failure()
@@ -154,19 +244,19 @@ impl Permit {
                     Verdict::ignored()
                 }
             }
-            Stage::Answered(_) if failed => Verdict::failure(),
-            Stage::Answered(at_end) => at_end.abandoned(),
+            Some(_) if failed => Verdict::failure(),
+            Some(wire) => AtEnd::success(wire).abandoned(),
         };
         self.finish(verdict, now);
     }
 }
 
 impl Guard for Permit {
+    #[inline]
     fn end(self: Pin<&mut Self>, end: End<'_>) {
         let this = self.get_mut();
-        if let Stage::Answered(at_end) = this.stage {
-            let now = this.core.now();
-            this.finish(at_end.ended(end), now);
+        if let (Some(wire), false) = (this.answered, this.is_spent()) {
+            this.finish(AtEnd::success(wire).ended(end), clock::now());
         }
     }
 
@@ -178,7 +268,7 @@ impl Guard for Permit {
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        if !matches!(self.stage, Stage::Done) {
+        if !self.is_spent() {
             self.given_up();
         }
     }
@@ -188,7 +278,8 @@ impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
             .field("probe", &self.ticket.probe.is_some())
-            .field("stage", &self.stage)
+            .field("answered", &self.answered.is_some())
+            .field("spent", &self.is_spent())
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::{Permit, ResponseFuture, core::Core};
 use crate::{
     common::macros::inner_accessors,
-    protocol::{Http, Inspect, Protocol},
+    protocol::{Http, Inspect, Protocol, Wire},
 };
 
 /// A service behind a circuit breaker; made by [`CircuitBreakerLayer`](super::CircuitBreakerLayer).
@@ -41,19 +41,45 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, P>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
-        let protocol = self.protocol.clone();
-        match self.core.admit() {
-            Ok(mut permit) => {
-                let future = permit.in_service(|| self.inner.call(request));
-                ResponseFuture::admitted(permit, future, protocol, wire)
-            }
-            Err(rejection) => ResponseFuture::rejected(rejection, protocol, wire),
+        match self.core.admit_at_once() {
+            Some(permit) => self.run(permit, request, wire),
+            None => self.call_by_rule(request, wire),
+        }
+    }
+}
+
+impl<S, P: Clone> CircuitBreaker<S, P> {
+    #[inline]
+    fn run<Req>(
+        &mut self,
+        mut permit: Permit,
+        request: Req,
+        wire: Wire,
+    ) -> ResponseFuture<S::Future, P>
+    where
+        S: Service<Req>,
+    {
+        let future = permit.in_service(|| self.inner.call(request));
+        ResponseFuture::admitted(permit, future, self.protocol.clone(), wire)
+    }
+
+    /// Apart, as is all that a closed breaker does not do, so that the usual call is short.
+    #[cold]
+    fn call_by_rule<Req>(&mut self, request: Req, wire: Wire) -> ResponseFuture<S::Future, P>
+    where
+        S: Service<Req>,
+    {
+        match self.core.admit_by_rule() {
+            Ok(permit) => self.run(permit, request, wire),
+            Err(rejection) => ResponseFuture::rejected(rejection, self.protocol.clone(), wire),
         }
     }
 }

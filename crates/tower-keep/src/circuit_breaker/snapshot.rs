@@ -59,9 +59,8 @@ pub struct ProbesSnapshot {
 impl CircuitBreakerSnapshot {
     pub(super) fn of(core: &Core) -> Self {
         let name = core.emitter.name().as_str().to_owned();
-        core.look(|machine, meter, now| {
-            let generation = machine.gate().generation;
-            let (counts, _) = meter.counts(now, generation);
+        core.look(|machine, now| {
+            let (counts, in_a_row) = core.counts(machine.gate().generation);
             Self {
                 name,
                 state: machine.state_at(now),
@@ -73,7 +72,7 @@ impl CircuitBreakerSnapshot {
                 calls: counts.total,
                 failures: counts.bad,
                 slow_calls: counts.slow,
-                consecutive_failures: meter.in_a_row(generation),
+                consecutive_failures: in_a_row,
                 probes: machine.probes().map(|probes| ProbesSnapshot {
                     running: probes.running(now),
                     good: probes.tally().good,

@@ -33,6 +33,13 @@ impl Streak {
     /// A success.
     #[inline]
     pub(super) fn end(&self, generation: u64) {
+        if self.0.load(Relaxed) & COUNT != 0 {
+            self.end_row(generation);
+        }
+    }
+
+    #[cold]
+    fn end_row(&self, generation: u64) {
         let mut seen = self.0.load(Relaxed);
         while seen & COUNT != 0 && behind(seen, generation & COUNT) == 0 {
             let ended = seen & !COUNT;

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_refusal_of_ours_is_not_retried_boxed_or_not() {
-        let refusal = || Rejection::new(Kind::CircuitOpen, "circuit_breaker", &Name::default());
+        let refusal = || Rejection::new(Kind::CircuitOpen, "circuit_breaker", Name::default());
         assert_eq!(retry(&refusal()), Retry::Never);
         assert_eq!(retry(&BoxError::from(refusal())), Retry::Never);
     }

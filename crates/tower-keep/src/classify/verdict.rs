@@ -152,6 +152,21 @@ pub struct AtEnd {
 }
 
 impl AtEnd {
+    /// Waits for the end of an answer that is good so far.
+    #[cfg(feature = "circuit-breaker")]
+    pub(crate) const fn success(wire: Wire) -> Self {
+        Self {
+            verdict: Verdict::success(),
+            wire,
+        }
+    }
+
+    /// The language that the end will be told in.
+    #[cfg(feature = "circuit-breaker")]
+    pub(crate) const fn wire(&self) -> Wire {
+        self.wire
+    }
+
     /// The verdict when the body has ended.
     #[must_use]
     pub fn ended(self, end: End<'_>) -> Verdict {

@@ -1,9 +1,123 @@
 //! The one place that asks what time it is, so that `tokio::time::pause` works on all of it.
 
+use std::{cell::Cell, sync::LazyLock, time::Duration};
+
 pub(crate) use tokio::time::Instant;
 
 /// The present, in tokio time. Works outside a runtime too.
 #[inline]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// A moment as nanoseconds, counted from one that is the same for the whole process. Half way up the
+/// range is [`EPOCH`], so that moments before it have a number too.
+pub(crate) fn to_nanos(moment: Instant) -> u64 {
+    match moment.checked_duration_since(*EPOCH) {
+        Some(after) => AT_EPOCH.saturating_add(whole_nanos(after)),
+        None => AT_EPOCH.saturating_sub(whole_nanos(EPOCH.duration_since(moment))),
+    }
+}
+
+/// What [`to_nanos`] was given.
+pub(crate) fn from_nanos(nanos: u64) -> Instant {
+    match nanos.checked_sub(AT_EPOCH) {
+        Some(after) => *EPOCH + Duration::from_nanos(after),
+        None => *EPOCH - Duration::from_nanos(AT_EPOCH - nanos),
+    }
+}
+
+/// The present in whole milliseconds; see [`millis`].
+#[cfg(feature = "circuit-breaker")]
+pub(crate) fn millis_now() -> u64 {
+    millis(now())
+}
+
+/// A moment, most likely the present, in whole milliseconds, counted as [`to_nanos`] does.
+///
+/// The difference of two instants costs more instructions than reading the clock. So each thread
+/// keeps the last millisecond that it has seen, and whoever asks again within it compares instants
+/// and subtracts none. A clock that is paused, advanced or another runtime's leaves that
+/// millisecond, so the answer is always that of the subtraction.
+#[cfg(feature = "circuit-breaker")]
+#[inline]
+pub(crate) fn millis(now: Instant) -> u64 {
+    // In place: a copy of all of it would be most of the work.
+    let seen = SEEN.with(|seen| match seen.get() {
+        Some(seen) if seen.from <= now && now < seen.until => Some(seen.millis),
+        _ => None,
+    });
+    seen.unwrap_or_else(|| count_millis(now))
+}
+
+#[cfg(feature = "circuit-breaker")]
+#[cold]
+fn count_millis(now: Instant) -> u64 {
+    let nanos = to_nanos(now);
+    let left = NANOS_PER_MILLI - nanos % NANOS_PER_MILLI;
+    let seen = Millisecond {
+        from: now,
+        until: now + Duration::from_nanos(left),
+        millis: nanos / NANOS_PER_MILLI,
+    };
+    SEEN.set(Some(seen));
+    seen.millis
+}
+
+/// A millisecond, as far as it has been seen.
+#[cfg(feature = "circuit-breaker")]
+#[derive(Clone, Copy)]
+struct Millisecond {
+    from: Instant,
+    until: Instant,
+    millis: u64,
+}
+
+#[cfg(feature = "circuit-breaker")]
+thread_local! {
+    static SEEN: Cell<Option<Millisecond>> = const { Cell::new(None) };
+}
+
+/// Any moment serves: moments are kept as the distance from this one.
+static EPOCH: LazyLock<Instant> = LazyLock::new(now);
+
+/// The middle of the smaller half of all words: the other half is free for another use.
+const AT_EPOCH: u64 = 1 << 62;
+
+#[cfg(feature = "circuit-breaker")]
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// The nanoseconds of a time, as far as a word goes: 584 years.
+pub(crate) fn whole_nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn moments_survive_the_word_on_both_sides_of_the_epoch() {
+        const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+        for moment in [now(), *EPOCH, *EPOCH + YEAR, *EPOCH - YEAR] {
+            assert_eq!(from_nanos(to_nanos(moment)), moment);
+        }
+    }
+
+    #[cfg(feature = "circuit-breaker")]
+    #[tokio::test(start_paused = true)]
+    async fn milliseconds_follow_the_clock_to_and_fro() {
+        let millis = || millis(now());
+        let start = millis();
+        let into = to_nanos(now()) % NANOS_PER_MILLI;
+        tokio::time::advance(Duration::from_nanos(NANOS_PER_MILLI - into - 1)).await;
+        assert_eq!(millis(), start, "the last nanosecond of it");
+        tokio::time::advance(Duration::from_nanos(1)).await;
+        assert_eq!(millis(), start + 1, "the first of the next");
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!(millis(), start + 3_600_001);
+        let elsewhere = super::millis(now() - Duration::from_secs(7200));
+        assert_eq!(elsewhere, start - 3_599_999, "another runtime's clock");
+        assert_eq!(millis(), start + 3_600_001);
+    }
 }

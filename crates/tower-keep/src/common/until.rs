@@ -1,6 +1,6 @@
 //! How long the present call may take, handed from layer to layer without being asked for the time.
 
-use std::{cell::Cell, sync::LazyLock, time::Duration};
+use std::{cell::Cell, time::Duration};
 
 use super::clock::{self, Instant};
 
@@ -18,22 +18,15 @@ impl Until {
     /// Set in what is open, the nanoseconds of its length below; what is fixed is smaller.
     const OPEN: u64 = 1 << 63;
 
-    /// The word for [`EPOCH`]: in the middle, so that moments before it have one too.
-    const AT_EPOCH: u64 = Self::OPEN / 2;
-
     /// This long, from whenever it is asked; a year at the most.
     #[cfg(any(feature = "timeout", test))]
     pub(crate) fn open(time: Duration) -> Self {
-        Self(Self::OPEN | nanos(time.min(YEAR)))
+        Self(Self::OPEN | clock::whole_nanos(time.min(YEAR)))
     }
 
     /// This moment.
     pub(crate) fn fixed(moment: Instant) -> Self {
-        let word = match moment.checked_duration_since(*EPOCH) {
-            Some(after) => Self::AT_EPOCH.saturating_add(nanos(after)),
-            None => Self::AT_EPOCH.saturating_sub(nanos(EPOCH.duration_since(moment))),
-        };
-        Self(word.min(Self::OPEN - 1))
+        Self(clock::to_nanos(moment).min(Self::OPEN - 1))
     }
 
     /// The word, to be kept in an atomic.
@@ -86,26 +79,12 @@ impl Until {
 
     /// The moment, if it is fixed.
     pub(crate) fn moment(self) -> Option<Instant> {
-        if !self.is_fixed() {
-            return None;
-        }
-        let moment = match self.0.checked_sub(Self::AT_EPOCH) {
-            Some(after) => *EPOCH + Duration::from_nanos(after),
-            None => *EPOCH - Duration::from_nanos(Self::AT_EPOCH - self.0),
-        };
-        Some(moment)
+        self.is_fixed().then(|| clock::from_nanos(self.0))
     }
 }
 
-/// Any moment serves: moments are kept as the distance from this one.
-static EPOCH: LazyLock<Instant> = LazyLock::new(clock::now);
-
 /// Longer than any wait that makes sense, short enough for every timer.
 pub(crate) const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
 
 thread_local! {
     /// The present call's, while it is being polled. A plain cell is enough, and cheaper than a
@@ -156,8 +135,9 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn moments_survive_the_word_on_both_sides_of_the_epoch() {
-        for moment in [clock::now(), *EPOCH, *EPOCH + YEAR, *EPOCH - SECOND] {
+    async fn a_moment_survives_the_word() {
+        let now = clock::now();
+        for moment in [now, now + YEAR, now - SECOND] {
             assert_eq!(Until::fixed(moment).moment(), Some(moment));
         }
         assert_eq!(Until::NEVER.moment(), None);

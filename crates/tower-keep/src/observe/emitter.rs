@@ -8,7 +8,10 @@ use std::{
 
 use super::{Event, EventKind, Subscription, subscription};
 use crate::{
-    common::{clock, name::Name},
+    common::{
+        clock,
+        name::{Name, Nameplate},
+    },
     context,
 };
 
@@ -122,7 +125,7 @@ pub(crate) struct Emitter(Arc<Voice>);
 
 struct Voice {
     layer: &'static str,
-    name: RwLock<Name>,
+    name: Nameplate,
     listeners: Listeners,
 }
 
@@ -130,7 +133,7 @@ impl Emitter {
     pub(crate) fn new(layer: &'static str) -> Self {
         Self(Arc::new(Voice {
             layer,
-            name: RwLock::default(),
+            name: Nameplate::default(),
             listeners: Listeners::new(),
         }))
     }
@@ -139,16 +142,13 @@ impl Emitter {
         self.0.layer
     }
 
+    #[inline]
     pub(crate) fn name(&self) -> Name {
-        self.0
-            .name
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.name.name()
     }
 
     pub(crate) fn rename(&self, name: impl AsRef<str>) {
-        *self.0.name.write().unwrap_or_else(PoisonError::into_inner) = Name::new(name);
+        self.0.name.give(Name::new(name));
     }
 
     pub(crate) fn observe(&self, observer: impl Observer + 'static) {
@@ -168,6 +168,7 @@ impl Emitter {
     }
 
     /// Whether anybody listens to this.
+    #[inline]
     fn hears(&self, kind: &EventKind) -> bool {
         #[cfg(feature = "tracing")]
         if super::tracing::wants(kind) {
@@ -178,11 +179,15 @@ impl Emitter {
     }
 
     /// Tells everybody. Never call it with a lock held.
-    #[cold]
+    #[inline]
     pub(crate) fn emit(&self, kind: EventKind) {
-        if !self.hears(&kind) {
-            return;
+        if self.hears(&kind) {
+            self.tell(kind);
         }
+    }
+
+    #[cold]
+    fn tell(&self, kind: EventKind) {
         let event = Event {
             layer: self.0.layer,
             name: self.name(),

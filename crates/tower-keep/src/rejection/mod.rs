@@ -48,13 +48,13 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn new(kind: Kind, layer: &'static str, name: &Name) -> Self {
+    pub(crate) fn new(kind: Kind, layer: &'static str, name: Name) -> Self {
         Self {
             status: kind.status(),
             kind,
             retry_after: None,
             layer,
-            name: name.clone(),
+            name,
         }
     }
 
@@ -170,8 +170,7 @@ mod tests {
                 Some(&*self.0)
             }
         }
-        let rejection =
-            Rejection::new(Kind::CircuitOpen, "circuit_breaker", &Name::new("payments"));
+        let rejection = Rejection::new(Kind::CircuitOpen, "circuit_breaker", Name::new("payments"));
         let error = Wrap(Box::new(Wrap(rejection.into())));
         let found = Rejection::find(&error).expect("two levels down");
         assert_eq!(

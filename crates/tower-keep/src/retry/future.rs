@@ -63,6 +63,7 @@ where
     S: Service<R::Request>,
     R: Replay<Req>,
 {
+    #[inline]
     pub(super) fn new(trying: S::Future, call: Call<S, Req, P, R>) -> Self {
         Self {
             step: Step::Trying(trying),

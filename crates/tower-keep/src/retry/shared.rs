@@ -57,10 +57,12 @@ impl Shared {
         })
     }
 
+    #[inline]
     pub(super) fn max_attempts(&self) -> u32 {
         self.live.max_attempts.load(Relaxed)
     }
 
+    #[inline]
     pub(super) fn max_replay_bytes(&self) -> usize {
         self.live.max_replay_bytes.load(Relaxed)
     }

@@ -116,7 +116,7 @@ impl Shared {
         counter.fetch_add(1, Relaxed);
         self.emitter
             .emit(EventKind::CallRejected { kind: kind.clone() });
-        Rejection::new(kind, self.emitter.layer(), &self.emitter.name())
+        Rejection::new(kind, self.emitter.layer(), self.emitter.name())
             .with_status(self.config().role.status())
     }
 }

@@ -125,7 +125,7 @@ impl Stall {
     }
 
     fn rejection(&self) -> Rejection {
-        Rejection::new(self.kind(), self.emitter.layer(), &self.emitter.name())
+        Rejection::new(self.kind(), self.emitter.layer(), self.emitter.name())
     }
 
     fn kind(&self) -> Kind {

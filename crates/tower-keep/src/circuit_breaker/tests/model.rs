@@ -65,7 +65,10 @@ impl Real {
             (Some(Admission::Counted { generation }), Some(outcome))
                 if generation == super::generation(&self.machine) =>
             {
-                if let Some(cause) = self.meter.record(moment.now, generation, outcome) {
+                if let Some(cause) =
+                    self.meter
+                        .record(moment.now.as_millis() as u64, generation, outcome)
+                {
                     self.change(|machine| machine.trip(generation, cause, None, moment));
                 }
             }

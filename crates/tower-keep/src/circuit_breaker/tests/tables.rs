@@ -293,6 +293,19 @@ fn a_gate_survives_its_word() {
 }
 
 #[test]
+fn a_window_of_time_has_steps_of_whole_milliseconds_and_is_never_too_short() {
+    for (window, held) in [(10, 10), (15, 20), (10_000, 10_000)] {
+        let meter = Meter::new(&CircuitBreakerConfig {
+            window: Window::Time(Duration::from_millis(window)),
+            ..config()
+        });
+        meter.record(0, 0, GOOD);
+        assert_eq!(meter.counts(held - 1, 0).0.total, 1, "{window} ms");
+        assert_eq!(meter.counts(held, 0).0.total, 0, "{window} ms");
+    }
+}
+
+#[test]
 fn a_meter_says_enough_when_it_is() {
     let base = CircuitBreakerConfig {
         window: Window::Count(20),
@@ -304,7 +317,7 @@ fn a_meter_says_enough_when_it_is() {
         let all = outcomes
             .iter()
             .flat_map(|(times, outcome)| std::iter::repeat_n(*outcome, *times));
-        all.fold(None, |_, outcome| meter.record(secs(1.0), 0, outcome))
+        all.fold(None, |_, outcome| meter.record(1000, 0, outcome))
             .map(|cause| cause.to_string())
     };
     let says = |outcomes: &[(usize, Outcome)]| last_says(&base, outcomes);

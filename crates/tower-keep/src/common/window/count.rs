@@ -28,7 +28,6 @@ impl CountWindow {
         }
     }
 
-    #[inline]
     pub(crate) fn record(&self, len: usize, generation: u64, outcome: Outcome) {
         let place = (self.next.fetch_add(1, Relaxed) % len as u64) as usize;
         let word = &self.words[place / SLOTS];

@@ -13,7 +13,7 @@ use crate::common::atomic::{AtomicU64, Relaxed};
 ///
 /// A bucket that holds [`MOST`] calls ignores further ones: the ratio stays, and so does the cost.
 pub(crate) struct TimeWindow {
-    buckets: [Bucket; Self::BUCKETS as usize],
+    buckets: [Bucket; PLACES],
 }
 
 #[derive(Default)]
@@ -42,7 +42,7 @@ impl TimeWindow {
     #[inline]
     pub(crate) fn record(&self, tick: u64, generation: u64, outcome: Outcome) {
         let stamp = stamp(tick, generation);
-        let bucket = &self.buckets[(stamp % Self::BUCKETS) as usize];
+        let bucket = &self.buckets[stamp as usize % PLACES];
         let one = if outcome.bad { ONE | ONE_BAD } else { ONE };
         add(&bucket.calls, stamp, one);
         if outcome.slow {
@@ -52,17 +52,18 @@ impl TimeWindow {
 
     pub(crate) fn counts(&self, tick: u64, generation: u64) -> Counts {
         let stamp = stamp(tick, generation);
-        let in_window = |word: &AtomicU64| {
-            let word = word.load(Relaxed);
-            let is_fresh = behind(word, stamp) < Self::BUCKETS;
-            if is_fresh { word } else { 0 }
-        };
         let mut counts = Counts::default();
-        for bucket in &self.buckets {
-            let calls = in_window(&bucket.calls);
+        for age in 0..Self::BUCKETS {
+            let stamp = stamp.wrapping_sub(age);
+            let of_then = |word: &AtomicU64| {
+                let word = word.load(Relaxed);
+                if behind(word, stamp) == 0 { word } else { 0 }
+            };
+            let bucket = &self.buckets[stamp as usize % PLACES];
+            let calls = of_then(&bucket.calls);
             counts.total += calls & MOST;
             counts.bad += (calls / ONE_BAD) & MOST;
-            counts.slow += in_window(&bucket.slow) & MOST;
+            counts.slow += of_then(&bucket.slow) & MOST;
         }
         counts
     }
@@ -72,8 +73,24 @@ fn stamp(tick: u64, generation: u64) -> u64 {
     tick.wrapping_add(generation.wrapping_mul(2 * TimeWindow::BUCKETS))
 }
 
+/// The usual case: the bucket is of this tick, and nobody else writes to it at this moment.
 #[inline]
 fn add(word: &AtomicU64, stamp: u64, one: u64) {
+    let seen = word.load(Relaxed);
+    let has_room = (1..MOST).contains(&(seen & MOST));
+    if has_room
+        && behind(seen, stamp) == 0
+        && word
+            .compare_exchange_weak(seen, seen + one, Relaxed, Relaxed)
+            .is_ok()
+    {
+        return;
+    }
+    add_with_care(word, stamp, one);
+}
+
+#[cold]
+fn add_with_care(word: &AtomicU64, stamp: u64, one: u64) {
     let mut seen = word.load(Relaxed);
     loop {
         let next = match behind(seen, stamp) {
@@ -90,6 +107,10 @@ fn add(word: &AtomicU64, stamp: u64, one: u64) {
         }
     }
 }
+
+/// Buckets that there is room for: a power of two above those in use, so that a stamp finds its own
+/// without a division.
+const PLACES: usize = 16;
 
 /// How many ticks the word's stamp is older than `stamp`; close to [`STAMPS`] if it is newer.
 fn behind(word: u64, stamp: u64) -> u64 {
