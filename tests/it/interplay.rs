@@ -13,8 +13,9 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, sleep};
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_keep::{
+    BoxError,
     bulkhead::{BulkheadConfig, BulkheadHandle, BulkheadLayer},
     circuit_breaker::{CircuitBreakerConfig, CircuitBreakerHandle, CircuitBreakerLayer, State},
     correlation_id::{CorrelationIdLayer, PropagateLayer},
@@ -22,7 +23,7 @@ use tower_keep::{
     observe::{Event, EventKind},
     rejection::{Kind, Rejection},
     retry::{ReplayBody, RetryConfig, RetryHandle, RetryLayer},
-    timeout::{RequestBodyTimeoutLayer, TimeoutConfig, TimeoutLayer},
+    timeout::{HeaderTrust, RequestBodyTimeoutLayer, TimeoutConfig, TimeoutLayer},
 };
 use tower_keep_test::contract::Contract;
 
@@ -336,4 +337,47 @@ async fn the_stack_of_a_client_keeps_the_contract_as_one() {
     .allowing_allocations(16)
     .http()
     .await;
+}
+
+/// How the breakers of a server and of a client in its handler stand, after ten callers who waited
+/// for 5 ms each while the handler's peer hangs.
+async fn after_impatient_callers(trust_headers: Option<HeaderTrust>) -> [State; 2] {
+    let [at_server, at_peer] = [(); 2].map(|()| CircuitBreakerLayer::new());
+    let handles = [at_server.handle(), at_peer.handle()];
+    let peer: BoxCloneSyncService<_, _, BoxError> = BoxCloneSyncService::new(
+        ServiceBuilder::new()
+            .map_response(|answer: Response<_>| answer.status())
+            .layer(at_peer)
+            .layer(TimeoutLayer::new(S))
+            .service(service_fn(|_: Request<Body>| {
+                std::future::pending::<Result<Response<Body>, BoxError>>()
+            })),
+    );
+    let handler = move || async move { peer.oneshot(request()).await.unwrap() };
+    let timeout = TimeoutConfig {
+        trust_headers,
+        ..TimeoutConfig::api()
+    };
+    let app = Router::new().route("/", get(handler)).layer(
+        ServiceBuilder::new()
+            .layer(TimeoutLayer::from_config(timeout).unwrap())
+            .layer(at_server),
+    );
+    for _ in 0..10 {
+        let mut impatient = request();
+        let headers = impatient.headers_mut();
+        headers.insert("x-request-timeout", "5ms".parse().unwrap());
+        let start = Instant::now();
+        let answer = app.clone().oneshot(impatient).await.unwrap();
+        assert!(answer.status().is_server_error());
+        assert!(start.elapsed() < Duration::from_millis(10), "it counts");
+    }
+    handles.map(|handle| handle.snapshot().state)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_who_waits_for_no_time_opens_no_breaker() {
+    assert_eq!(after_impatient_callers(None).await, [State::Closed; 2]);
+    let known = Some(HeaderTrust::Full);
+    assert_eq!(after_impatient_callers(known).await, [State::Open; 2]);
 }

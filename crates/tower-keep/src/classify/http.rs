@@ -81,6 +81,7 @@ fn of_rejection(head: &ResponseHead<'_>) -> Option<Verdict> {
 pub(crate) fn rejection(rejection: &Rejection) -> Verdict {
     match rejection.kind() {
         _ if rejection.is_unexecuted() => Verdict::ignored().retry_after(rejection.retry_after()),
+        _ if rejection.is_callers_deadline() => Verdict::ignored(),
         // The service did nothing wrong: or clients that send slowly could open its breaker.
         Kind::DeadlineExceeded {
             phase: Phase::RequestBody,

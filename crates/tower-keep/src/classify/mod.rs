@@ -14,7 +14,7 @@
 //! | a body that breaks off | failure | never: the caller has seen the head |
 //! | a body that the caller drops | what its head said; gRPC without its trailers: ignored | |
 //! | a [rejection](crate::rejection) that was never executed | ignored | never |
-//! | a client that stopped sending | ignored | never |
+//! | a client that stopped sending; a deadline that [the caller set](crate::rejection::Rejection::is_callers_deadline) | ignored | never |
 //! | any other deadline that passed while the call ran | failure | if idempotent |
 //!
 //! A verdict is given in two steps, because the head of an answer is not its end: see [`Judgment`].

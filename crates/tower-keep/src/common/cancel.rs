@@ -15,6 +15,17 @@ pub(crate) enum Reason {
     Deadline,
 }
 
+impl Reason {
+    /// A deadline passed, the caller's own or one of ours.
+    pub(crate) const fn of_deadline(by_caller: bool) -> Self {
+        if by_caller {
+            Self::Caller
+        } else {
+            Self::Deadline
+        }
+    }
+}
+
 thread_local! {
     static REASON: Cell<Reason> = const { Cell::new(Reason::Caller) };
 }

@@ -81,8 +81,8 @@ thread_local! {
 /// Any moment serves: moments are kept as the distance from this one.
 static EPOCH: LazyLock<Instant> = LazyLock::new(now);
 
-/// The middle of the smaller half of all words: the other half is free for another use.
-const AT_EPOCH: u64 = 1 << 62;
+/// The middle of the smallest quarter of all words: two bits are free for other uses.
+const AT_EPOCH: u64 = 1 << 61;
 
 #[cfg(feature = "circuit-breaker")]
 const NANOS_PER_MILLI: u64 = 1_000_000;

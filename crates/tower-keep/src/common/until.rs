@@ -8,6 +8,9 @@ use super::clock::{self, Instant};
 ///
 /// It is *open* while nobody has needed to know what time it is: so long, counted from the moment
 /// somebody does. It is *fixed* from then on. A call that is answered at once never reads the clock.
+///
+/// What is fixed also tells whether it is the *caller's*: set by a stranger, and so none of the
+/// service's business when it passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Until(u64);
 
@@ -18,6 +21,10 @@ impl Until {
     /// Set in what is open, the nanoseconds of its length below; what is fixed is smaller.
     const OPEN: u64 = 1 << 63;
 
+    /// Set in what is fixed and the caller's; the nanoseconds of the moment above. In the lowest bit,
+    /// so that of two at the same moment ours is the earlier.
+    const CALLERS: u64 = 1;
+
     /// This long, from whenever it is asked; a year at the most.
     #[cfg(any(feature = "timeout", test))]
     pub(crate) fn open(time: Duration) -> Self {
@@ -26,7 +33,23 @@ impl Until {
 
     /// This moment.
     pub(crate) fn fixed(moment: Instant) -> Self {
-        Self(clock::to_nanos(moment).min(Self::OPEN - 1))
+        Self(clock::to_nanos(moment).min((Self::OPEN >> 1) - 1) << 1)
+    }
+
+    /// The same, set by a caller who may be anybody.
+    #[cfg(feature = "timeout")]
+    pub(crate) const fn of_caller(self) -> Self {
+        if self.is_fixed() {
+            Self(self.0 | Self::CALLERS)
+        } else {
+            self
+        }
+    }
+
+    /// Whether it was set by a caller who may be anybody.
+    #[cfg(feature = "timeout")]
+    pub(crate) const fn is_callers(self) -> bool {
+        self.is_fixed() && self.0 & Self::CALLERS != 0
     }
 
     /// The word, to be kept in an atomic.
@@ -79,7 +102,7 @@ impl Until {
 
     /// The moment, if it is fixed.
     pub(crate) fn moment(self) -> Option<Instant> {
-        self.is_fixed().then(|| clock::from_nanos(self.0))
+        self.is_fixed().then(|| clock::from_nanos(self.0 >> 1))
     }
 }
 
@@ -172,6 +195,18 @@ mod tests {
         assert_eq!(asked, Some(clock::now() + SECOND));
         assert_eq!(until.moment(), asked);
         assert_eq!(current(), Until::NEVER);
+    }
+
+    #[cfg(feature = "timeout")]
+    #[tokio::test(start_paused = true)]
+    async fn a_callers_moment_is_the_same_moment_and_yields_to_ours() {
+        let ours = Until::fixed(clock::now() + SECOND);
+        let callers = ours.of_caller();
+        assert!(callers.is_callers() && !ours.is_callers());
+        assert_eq!(callers.moment(), ours.moment());
+        assert_eq!(callers.earlier(ours), ours);
+        assert!(!Until::open(SECOND).of_caller().is_callers());
+        assert!(!Until::NEVER.of_caller().is_callers());
     }
 
     #[test]

@@ -123,7 +123,8 @@ where
                 }
             }
         };
-        cancel::because(cancel::Reason::Deadline, || kind.set(Kind::Cut));
+        let reason = cancel::Reason::of_deadline(rejection.is_callers_deadline());
+        cancel::because(reason, || kind.set(Kind::Cut));
         Poll::Ready(Some(Err(rejection.into())))
     }
 

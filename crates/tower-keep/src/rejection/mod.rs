@@ -43,6 +43,7 @@ pub struct Rejection {
     kind: Kind,
     status: StatusCode,
     retry_after: Option<Duration>,
+    by_caller: bool,
     layer: &'static str,
     name: Name,
 }
@@ -53,6 +54,7 @@ impl Rejection {
             status: kind.status(),
             kind,
             retry_after: None,
+            by_caller: false,
             layer,
             name,
         }
@@ -60,6 +62,12 @@ impl Rejection {
 
     pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// Says whether the deadline that passed was the caller's own.
+    pub(crate) fn of_caller(mut self, by_caller: bool) -> Self {
+        self.by_caller = by_caller;
         self
     }
 
@@ -110,6 +118,13 @@ impl Rejection {
     #[must_use]
     pub fn is_unexecuted(&self) -> bool {
         self.kind.is_unexecuted()
+    }
+
+    /// Whether a deadline passed that the caller had set in the request's headers, shorter than ours:
+    /// the caller gave up, and that says nothing about the service.
+    #[must_use]
+    pub fn is_callers_deadline(&self) -> bool {
+        self.by_caller
     }
 
     /// The rejection that this response was made from, by a layer in this process.

@@ -1,8 +1,6 @@
 //! How long a call has, as far as that is known when it arrives.
 
-use std::time::Duration;
-
-use super::{RequestTimeout, header, shared::Shared};
+use super::{HeaderTrust, RequestTimeout, header, shared::Shared};
 use crate::{
     common::{
         clock::{self, Instant},
@@ -24,6 +22,8 @@ pub(super) struct Allowance {
     pub(super) head: Until,
     /// Until the last frame.
     pub(super) body: Until,
+    /// Whether this layer read a caller's deadline, and so has to see that it is kept.
+    keeps_callers: bool,
 }
 
 impl Allowance {
@@ -32,6 +32,7 @@ impl Allowance {
         started: None,
         head: Until::NEVER,
         body: Until::NEVER,
+        keeps_callers: false,
     };
 
     /// For a call without a head: it counts from whenever somebody asks. `None` if it comes too late.
@@ -45,6 +46,7 @@ impl Allowance {
             started: None,
             head: shared.timeout(),
             body: Until::NEVER,
+            keeps_callers: false,
         })
     }
 
@@ -62,7 +64,7 @@ impl Allowance {
         let (own, caller) = match protocol.head(request) {
             Some(head) => (
                 own(&head, shared, choose),
-                caller(&head, wire, now, shared.trusts_headers()),
+                caller(&head, wire, now, shared.header_trust()),
             ),
             None => (shared.timeout(), Until::NEVER),
         };
@@ -88,12 +90,16 @@ impl Allowance {
             started: Some(now),
             head,
             body,
+            keeps_callers: granted.is_callers(),
         })
     }
 
     /// Since when the call runs and when its head must be there; from now on it counts.
+    ///
+    /// A caller's deadline from outside is left to the layer that read it: that one knows that the
+    /// caller has given up, while an answer of ours would look like a failure to all in between.
     pub(super) fn due(&mut self) -> Option<(Instant, Instant)> {
-        if self.head == Until::NEVER {
+        if self.head == Until::NEVER || (self.head.is_callers() && !self.keeps_callers) {
             return None;
         }
         let started = *self.started.get_or_insert_with(clock::now);
@@ -112,14 +118,18 @@ fn own(head: &Head<'_>, shared: &Shared, choose: Option<&Choose>) -> Until {
 }
 
 /// What the caller of this request grants.
-fn caller(head: &Head<'_>, wire: Wire, now: Instant, trusts_headers: bool) -> Until {
+fn caller(head: &Head<'_>, wire: Wire, now: Instant, trust: HeaderTrust) -> Until {
     let extension = head.extensions.get().copied().map(Deadline::instant);
-    let header = trusts_headers
-        .then(|| header::read(head.headers, wire))
-        .flatten();
-    let fixed = |moment: Option<Instant>| moment.map_or(Until::NEVER, Until::fixed);
-    let open = |time: Option<Duration>| time.map_or(Until::NEVER, Until::open);
-    fixed(extension).earlier(open(header).fix(|| now))
+    let extension = extension.map_or(Until::NEVER, Until::fixed);
+    let header = || {
+        let time = header::read(head.headers, wire);
+        time.map_or(Until::NEVER, |time| Until::open(time).fix(|| now))
+    };
+    extension.earlier(match trust {
+        HeaderTrust::Full => header(),
+        HeaderTrust::None => Until::NEVER,
+        HeaderTrust::Shorten => header().of_caller(),
+    })
 }
 
 fn is_past(until: Until, now: Instant) -> bool {

@@ -72,7 +72,8 @@ impl Guard for BodyTimer {
             return Poll::Pending;
         };
         ready!(poll_due(watch.timer, due, cx));
-        Poll::Ready(watch.shared.refuse(kind))
+        let by_caller = watch.clock.is_callers(&kind);
+        Poll::Ready(watch.shared.refuse(kind).of_caller(by_caller))
     }
 
     fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {

@@ -23,12 +23,9 @@ pub struct TimeoutConfig {
     /// Whose time runs out: decides the status and the two defaults below. Default
     /// [`Role::Server`].
     pub role: Role,
-    /// Whether `grpc-timeout` and `x-request-timeout` of a request may shorten its deadline.
-    /// Default: what the [role](Role) suggests.
-    ///
-    /// A deadline that passes is a failure of the service in a circuit breaker inside, so strangers
-    /// who may set it to next to nothing could open that breaker. Turn it on where callers are known.
-    pub trust_headers: Option<bool>,
+    /// What `grpc-timeout` and `x-request-timeout` of a request are good for. Default: what the
+    /// [role](Role) suggests.
+    pub trust_headers: Option<HeaderTrust>,
     /// Whether the time that is left is written into the request's headers, for the service behind.
     /// Default: what the [role](Role) suggests.
     ///
@@ -48,6 +45,21 @@ pub enum BodyDeadline {
     /// The configured timeout holds until the head. A deadline that the request itself came with, in
     /// a header or as an extension, still holds until the last frame.
     HeadOnly,
+}
+
+/// What the deadline in a request's headers is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HeaderTrust {
+    /// It shortens ours, and when it passes the service has failed, as with a deadline of our own: a
+    /// circuit breaker inside counts it. For callers that are known.
+    Full,
+    /// Nothing: it is not read.
+    None,
+    /// It shortens ours, and when it passes the caller has given up: that says nothing about the
+    /// service. Or strangers who wait for next to no time could open the breakers inside.
+    Shorten,
 }
 
 impl TimeoutConfig {
@@ -87,7 +99,7 @@ impl TimeoutConfig {
         }
     }
 
-    /// [`api`](Self::api) for a proxy: 504, callers not trusted, deadline passed on.
+    /// [`api`](Self::api) for a proxy: 504, deadline passed on.
     #[must_use]
     pub const fn gateway() -> Self {
         Self {
@@ -113,9 +125,9 @@ impl TimeoutConfig {
         Ok(())
     }
 
-    pub(super) fn trusts_headers(&self) -> bool {
+    pub(super) fn header_trust(&self) -> HeaderTrust {
         self.trust_headers
-            .unwrap_or_else(|| self.role.trusts_headers())
+            .unwrap_or_else(|| self.role.header_trust())
     }
 
     pub(super) fn propagates(&self) -> bool {

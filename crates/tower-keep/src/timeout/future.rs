@@ -70,8 +70,8 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let kind = match this.inner.as_mut().as_pin_mut() {
-            None => Kind::DeadlineExpired,
+        let (kind, by_caller) = match this.inner.as_mut().as_pin_mut() {
+            None => (Kind::DeadlineExpired, false),
             // The call is asked before the timer: an answer that is there is delivered.
             Some(inner) => match until::within(&mut this.allowance.head, || inner.poll(cx)) {
                 Poll::Ready(outcome) => {
@@ -90,13 +90,15 @@ where
                         return Poll::Pending;
                     };
                     ready!(poll_due(this.timer, end, cx));
-                    cancel::because(Reason::Deadline, || this.inner.set(None));
-                    exceeded(Phase::Head, started, end)
+                    let by_caller = this.allowance.head.is_callers();
+                    cancel::because(Reason::of_deadline(by_caller), || this.inner.set(None));
+                    (exceeded(Phase::Head, started, end), by_caller)
                 }
             },
         };
         let shared = this.shared.take().expect("polled after completion");
-        Poll::Ready(this.protocol.reject(*this.wire, shared.refuse(kind)))
+        let rejection = shared.refuse(kind).of_caller(by_caller);
+        Poll::Ready(this.protocol.reject(*this.wire, rejection))
     }
 }
 

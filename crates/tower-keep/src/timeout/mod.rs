@@ -32,8 +32,10 @@
 //! - a [`Deadline`](crate::context::Deadline) among the request's extensions;
 //! - the [`deadline()`](crate::context::deadline) that is in force where the call is made: that of the
 //!   server's timeout layer, in a call that a handler makes;
-//! - `x-request-timeout`, and on gRPC `grpc-timeout`, where [headers are
+//! - `x-request-timeout`, and on gRPC `grpc-timeout`, unless [headers are not
 //!   trusted](TimeoutConfig::trust_headers). They only shorten. A malformed one is left out of account.
+//!   Who waits for too short a time has given up, and that is no failure of the service, unless
+//!   callers are [fully trusted](HeaderTrust::Full).
 //!
 //! `x-request-timeout` is a number of at most 8 digits with `ms`, `s` or `m`; a bare number means
 //! milliseconds. We write it as `800ms`. `grpc-timeout` is the one of the [gRPC protocol].
@@ -111,7 +113,7 @@ mod timer;
 
 pub use self::{
     body::BodyTimer,
-    config::{BodyDeadline, TimeoutConfig},
+    config::{BodyDeadline, HeaderTrust, TimeoutConfig},
     future::ResponseFuture,
     handle::{TimeoutHandle, TimeoutSnapshot},
     layer::TimeoutLayer,

@@ -1,14 +1,16 @@
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::HeaderTrust;
+
 /// Whose time runs out, from the view of whoever reads the status. gRPC always answers
 /// `DEADLINE_EXCEEDED`.
 ///
 /// | role | status | [trusts headers] | [propagates] |
 /// |---|---|---|---|
-/// | `Server` | 503 | yes | no: calls made by handlers find the deadline in the task |
-/// | `Gateway` | 504 | no: strangers may call it | yes |
-/// | `Client` | 504 | yes: they are our own | yes |
+/// | `Server` | 503 | to shorten: anybody may call it | no: calls made by handlers find the deadline in the task |
+/// | `Gateway` | 504 | to shorten: anybody may call it | yes |
+/// | `Client` | 504 | fully: they are our own | yes |
 ///
 /// [trusts headers]: super::TimeoutConfig::trust_headers
 /// [propagates]: super::TimeoutConfig::propagate
@@ -35,8 +37,11 @@ impl Role {
         }
     }
 
-    pub(super) const fn trusts_headers(self) -> bool {
-        matches!(self, Self::Server | Self::Client)
+    pub(super) const fn header_trust(self) -> HeaderTrust {
+        match self {
+            Self::Server | Self::Gateway => HeaderTrust::Shorten,
+            Self::Client => HeaderTrust::Full,
+        }
     }
 
     pub(super) const fn propagates(self) -> bool {

@@ -1,12 +1,12 @@
 use std::{
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use super::{BodyDeadline, TimeoutConfig};
+use super::{BodyDeadline, HeaderTrust, TimeoutConfig};
 use crate::{
     common::until::Until,
     observe::{Emitter, EventKind},
@@ -24,7 +24,8 @@ pub(super) struct Shared {
     /// In nanoseconds; `u64::MAX` is none.
     body_idle: AtomicU64,
     covers_body: AtomicBool,
-    trusts_headers: AtomicBool,
+    /// A [`HeaderTrust`], as a number.
+    header_trust: AtomicU8,
     propagates: AtomicBool,
     /// The whole. Locked by handles and refusals, never by a call that is let in.
     config: RwLock<TimeoutConfig>,
@@ -47,7 +48,7 @@ impl Shared {
             timeout: AtomicU64::new(0),
             body_idle: AtomicU64::new(0),
             covers_body: AtomicBool::new(false),
-            trusts_headers: AtomicBool::new(false),
+            header_trust: AtomicU8::new(0),
             propagates: AtomicBool::new(false),
             config: RwLock::default(),
             counts: Counts::default(),
@@ -67,7 +68,8 @@ impl Shared {
         self.body_idle.store(idle, Relaxed);
         let covers_body = config.body == BodyDeadline::Covered;
         self.covers_body.store(covers_body, Relaxed);
-        self.trusts_headers.store(config.trusts_headers(), Relaxed);
+        self.header_trust
+            .store(config.header_trust() as u8, Relaxed);
         self.propagates.store(config.propagates(), Relaxed);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
@@ -94,8 +96,9 @@ impl Shared {
         self.covers_body.load(Relaxed)
     }
 
-    pub(super) fn trusts_headers(&self) -> bool {
-        self.trusts_headers.load(Relaxed)
+    pub(super) fn header_trust(&self) -> HeaderTrust {
+        const ALL: [HeaderTrust; 3] = [HeaderTrust::Full, HeaderTrust::None, HeaderTrust::Shorten];
+        ALL[usize::from(self.header_trust.load(Relaxed))]
     }
 
     pub(super) fn propagates(&self) -> bool {

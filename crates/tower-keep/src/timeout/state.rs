@@ -14,6 +14,8 @@ pub(super) struct BodyClock {
     pub(super) started: Option<Instant>,
     /// The deadline.
     pub(super) until: Until,
+    /// Whether a caller's deadline is ours to keep, and not that of a layer outside.
+    keeps_callers: bool,
     /// How long each frame may take.
     pub(super) idle: Option<Duration>,
     /// Since when the client wants a frame and has none.
@@ -25,6 +27,7 @@ impl BodyClock {
         Self {
             started,
             until,
+            keeps_callers: until.is_callers(),
             idle,
             waiting_since: None,
         }
@@ -33,6 +36,18 @@ impl BodyClock {
     /// A frame came. Costs no look at the clock: the next wait starts when the client next waits.
     pub(super) fn on_frame(&mut self) {
         self.waiting_since = None;
+    }
+
+    /// Whether what ended the body is a deadline that the caller set.
+    pub(super) fn is_callers(&self, kind: &Kind) -> bool {
+        let deadline = matches!(
+            kind,
+            Kind::DeadlineExceeded {
+                phase: Phase::Body,
+                ..
+            }
+        );
+        deadline && self.until.is_callers()
     }
 
     /// The client waits: when will it have waited long enough, and for what?
@@ -46,7 +61,8 @@ impl BodyClock {
             (at, kind)
         });
         self.until = self.until.fix(&now);
-        let Some(end) = self.until.moment() else {
+        let is_ours = self.keeps_callers || !self.until.is_callers();
+        let Some(end) = self.until.moment().filter(|_| is_ours) else {
             return idle;
         };
         match idle {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{
-    Role, TimeoutConfig,
+    HeaderTrust, Role, TimeoutConfig,
     header::{grpc_timeout, read, request_timeout, to_grpc_timeout, write},
     state::{BodyClock, exceeded},
 };
@@ -109,27 +109,33 @@ fn the_shortest_header_counts_and_only_grpc_has_its_own() {
 
 #[test]
 fn the_role_decides_status_trust_and_propagation() {
+    use HeaderTrust::{Full, None, Shorten};
     let table = [
-        (Role::Server, StatusCode::SERVICE_UNAVAILABLE, true, false),
-        (Role::Gateway, StatusCode::GATEWAY_TIMEOUT, false, true),
-        (Role::Client, StatusCode::GATEWAY_TIMEOUT, true, true),
+        (
+            Role::Server,
+            StatusCode::SERVICE_UNAVAILABLE,
+            Shorten,
+            false,
+        ),
+        (Role::Gateway, StatusCode::GATEWAY_TIMEOUT, Shorten, true),
+        (Role::Client, StatusCode::GATEWAY_TIMEOUT, Full, true),
     ];
-    for (role, status, trusts, propagates) in table {
+    for (role, status, trust, propagates) in table {
         let config = TimeoutConfig {
             role,
             ..TimeoutConfig::api()
         };
         assert_eq!(role.status(), status);
-        assert_eq!(config.trusts_headers(), trusts, "{role:?}");
+        assert_eq!(config.header_trust(), trust, "{role:?}");
         assert_eq!(config.propagates(), propagates, "{role:?}");
         let told = TimeoutConfig {
-            trust_headers: Some(!trusts),
+            trust_headers: Some(None),
             propagate: Some(!propagates),
             ..config
         };
         assert_eq!(
-            (told.trusts_headers(), told.propagates()),
-            (!trusts, !propagates)
+            (told.header_trust(), told.propagates()),
+            (None, !propagates)
         );
     }
 }
