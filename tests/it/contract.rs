@@ -47,6 +47,9 @@ mod bulkhead {
     }
 }
 
+/// How many requests each case of the matrix gets, where a layer has to see all of them.
+const CALLS: usize = 6;
+
 mod timeout {
     use tower_keep::timeout::{QueueInCallLayer, RequestBodyTimeoutLayer, TimeoutLayer};
     use tower_keep_test::contract::Contract;
@@ -78,11 +81,24 @@ mod timeout {
         contract::http(QueueInCallLayer::new, |_: &QueueInCallLayer| {}).await;
         contract::plain(QueueInCallLayer::new, |_: &QueueInCallLayer| {}).await;
     }
+
+    #[tokio::test]
+    async fn is_one_layer_however_axum_applies_it() {
+        for case in axum_matrix::cases() {
+            let layer = TimeoutLayer::new(std::time::Duration::from_millis(1));
+            let hangs = async |_| std::future::pending::<http::StatusCode>().await;
+            axum_matrix::run_case(case, Load::OneByOne(CALLS), layer.clone(), hangs).await;
+            let seen = layer.handle().snapshot().exceeded_head;
+            assert_eq!(seen, CALLS as u64, "{case}");
+        }
+    }
 }
 
 mod correlation_id {
     use tower_keep::correlation_id::{CorrelationIdLayer, PropagateLayer};
     use tower_keep_test::contract::Contract;
+
+    use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn on_http() {
@@ -100,6 +116,16 @@ mod correlation_id {
             .http()
             .await;
     }
+
+    #[tokio::test]
+    async fn is_one_layer_however_axum_applies_it() {
+        for case in axum_matrix::cases() {
+            let layer = CorrelationIdLayer::new();
+            let answers = async |_| http::StatusCode::OK;
+            axum_matrix::run_case(case, Load::OneByOne(CALLS), layer.clone(), answers).await;
+            assert_eq!(layer.handle().snapshot().created, CALLS as u64, "{case}");
+        }
+    }
 }
 
 mod health {
@@ -114,6 +140,25 @@ mod health {
             |layer: &HealthLayer| assert_eq!(layer.handle().snapshot().in_flight, 0),
         )
         .await;
+    }
+
+    #[tokio::test]
+    async fn is_one_layer_however_axum_applies_it() {
+        for case in axum_matrix::cases() {
+            let layer = HealthLayer::default();
+            let handle = layer.handle();
+            let counts_itself = move |_| {
+                let in_flight = handle.snapshot().in_flight;
+                async move { http::StatusCode::from_u16(200 + in_flight as u16).unwrap() }
+            };
+            let load = Load::OneByOne(CALLS);
+            let outcome = axum_matrix::run_case(case, load, layer, counts_itself).await;
+            assert_eq!(
+                outcome.statuses,
+                [http::StatusCode::CREATED; CALLS],
+                "{case}"
+            );
+        }
     }
 }
 

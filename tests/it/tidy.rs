@@ -320,7 +320,6 @@ fn the_top_level_is_as_the_readme_says() {
         "Cargo.lock",
         "LICENSE",
         "README.md",
-        "CHANGELOG.md",
         "benches",
         "crates",
         "examples",
