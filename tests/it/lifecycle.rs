@@ -153,9 +153,10 @@ async fn sigterm_is_heard_and_a_second_one_does_not_wait() {
     let serving = tokio::spawn(async move { layer.serve(listener, app).await });
     lifecycle.reached(Phase::Ready).await;
     let terminate = async || {
-        let pid = std::process::id().to_string();
-        let mut kill = tokio::process::Command::new("kill");
-        assert!(kill.args(["-TERM", &pid]).status().await.unwrap().success());
+        // The shell's own `kill`: not every system has one as a program.
+        let kill = format!("kill -TERM {}", std::process::id());
+        let mut shell = tokio::process::Command::new("sh");
+        assert!(shell.args(["-c", &kill]).status().await.unwrap().success());
     };
     terminate().await;
     lifecycle.stopping().await;
