@@ -1,13 +1,10 @@
-use std::{any::Any, fmt::Write};
+use std::fmt::Write;
 
-use http::{Extensions, HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Body as HttpBody;
 
-use super::{Body, Guard, Head, Inspect, Protocol, Wire, http::hold};
-use crate::{
-    classify::{self, Judgment, ResponseHead},
-    rejection::Rejection,
-};
+use super::{Body, Guard, Http, Inspect, Protocol, Wire, http::hold, inspect::inspect_http};
+use crate::{classify::Judgment, rejection::Rejection};
 
 /// gRPC and nothing else: tonic servers and channels.
 ///
@@ -38,10 +35,7 @@ where
     }
 
     fn judge(&self, _: Wire, outcome: &Result<Response<B>, E>) -> Judgment {
-        match outcome {
-            Ok(response) => classify::head(Wire::Grpc, &ResponseHead::of(response)),
-            Err(error) => Judgment::Final(classify::error(error as &dyn Any)),
-        }
+        Http::new().judge(Wire::Grpc, outcome)
     }
 
     fn hold<G: Guard>(
@@ -54,17 +48,7 @@ where
 }
 
 impl<B> Inspect<Request<B>> for Grpc {
-    fn head<'a>(&self, request: &'a Request<B>) -> Option<Head<'a>> {
-        Some(Head::of(request))
-    }
-
-    fn headers_mut<'a>(&self, request: &'a mut Request<B>) -> Option<&'a mut HeaderMap> {
-        Some(request.headers_mut())
-    }
-
-    fn extensions_mut<'a>(&self, request: &'a mut Request<B>) -> Option<&'a mut Extensions> {
-        Some(request.extensions_mut())
-    }
+    inspect_http!(B);
 
     fn wire(&self, _: &Request<B>) -> Wire {
         Wire::Grpc

@@ -1,12 +1,10 @@
 use std::{any::Any, fmt, pin::pin, sync::Arc};
 
 use bytes::Bytes;
-use http::{
-    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header,
-};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 
-use super::{Body, End, Guard, Head, Inspect, Protocol, Wire, grpc};
+use super::{Body, End, Guard, Inspect, Protocol, Wire, grpc, inspect::inspect_http};
 use crate::{
     classify::{self, Judgment, ResponseHead, Verdict},
     rejection::Rejection,
@@ -86,17 +84,7 @@ where
 }
 
 impl<B> Inspect<Request<B>> for Http {
-    fn head<'a>(&self, request: &'a Request<B>) -> Option<Head<'a>> {
-        Some(Head::of(request))
-    }
-
-    fn headers_mut<'a>(&self, request: &'a mut Request<B>) -> Option<&'a mut HeaderMap> {
-        Some(request.headers_mut())
-    }
-
-    fn extensions_mut<'a>(&self, request: &'a mut Request<B>) -> Option<&'a mut Extensions> {
-        Some(request.extensions_mut())
-    }
+    inspect_http!(B);
 
     fn wire(&self, request: &Request<B>) -> Wire {
         // gRPC needs HTTP/2, so HTTP/1 is not looked at twice.

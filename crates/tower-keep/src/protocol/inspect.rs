@@ -46,6 +46,34 @@ pub struct Head<'a> {
     pub extensions: &'a Extensions,
 }
 
+/// The methods of [`Inspect`] that are the same for every protocol on HTTP requests with a body `$body`.
+macro_rules! inspect_http {
+    ($body:ident) => {
+        fn head<'a>(
+            &self,
+            request: &'a ::http::Request<$body>,
+        ) -> Option<$crate::protocol::Head<'a>> {
+            Some($crate::protocol::Head::of(request))
+        }
+
+        fn headers_mut<'a>(
+            &self,
+            request: &'a mut ::http::Request<$body>,
+        ) -> Option<&'a mut ::http::HeaderMap> {
+            Some(request.headers_mut())
+        }
+
+        fn extensions_mut<'a>(
+            &self,
+            request: &'a mut ::http::Request<$body>,
+        ) -> Option<&'a mut ::http::Extensions> {
+            Some(request.extensions_mut())
+        }
+    };
+}
+
+pub(super) use inspect_http;
+
 impl<'a> Head<'a> {
     pub(super) fn of<B>(request: &'a Request<B>) -> Self {
         Self {
