@@ -52,10 +52,6 @@ impl CorrelationIdHandle {
     /// # Errors
     /// If it names other headers than the present one: they are fixed when the layer is built.
     /// Nothing is changed then.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "every handle takes its configuration by value"
-    )]
     pub fn update(&self, config: CorrelationIdConfig) -> Result<(), ConfigError> {
         self.settings.update(&config)?;
         self.settings.emitter.emit(EventKind::ConfigUpdated);

@@ -35,10 +35,6 @@ impl CorrelationIdLayer {
     ///
     /// # Errors
     /// If the name of a header is not one; the error names the field.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "every layer takes its configuration by value"
-    )]
     pub fn from_config(config: CorrelationIdConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             settings: Arc::new(Settings::new(&config)?),

@@ -28,7 +28,7 @@ impl PropagateLayer {
     /// Sends `x-correlation-id`, `traceparent` and `tracestate`.
     #[must_use]
     pub fn new() -> Self {
-        Self::from_config(&CorrelationIdConfig::default()).expect("the defaults are valid")
+        Self::from_config(CorrelationIdConfig::default()).expect("the defaults are valid")
     }
 
     /// Sends what a server with this configuration reads: its `header`, and the trace if `trace` is
@@ -36,7 +36,7 @@ impl PropagateLayer {
     ///
     /// # Errors
     /// If `header` is not the name of a header.
-    pub fn from_config(config: &CorrelationIdConfig) -> Result<Self, ConfigError> {
+    pub fn from_config(config: CorrelationIdConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             header: config.header()?,
             trace: config.trace,
