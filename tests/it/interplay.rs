@@ -161,6 +161,14 @@ async fn a_refusal_that_a_handler_passes_on_is_no_failure_of_the_handler() {
     assert_eq!(retries.snapshot().retries, 0);
 }
 
+fn two_seconds_for_the_head() -> TimeoutLayer {
+    let config = TimeoutConfig {
+        timeout: Some(2 * S),
+        ..TimeoutConfig::streaming()
+    };
+    TimeoutLayer::from_config(config).unwrap()
+}
+
 /// Five frames, one a second.
 fn five_ticks() -> Body {
     let ticks = stream::iter(0..5).then(async |_| {
@@ -177,16 +185,12 @@ async fn a_deadline_for_the_head_does_not_end_a_body_that_a_handler_passes_on() 
         .service(service_fn(|_: Request<Body>| async {
             Ok::<_, Infallible>(Response::new(five_ticks()))
         }));
-    let server = TimeoutConfig {
-        timeout: Some(2 * S),
-        ..TimeoutConfig::streaming()
-    };
     let app: Router = Router::new()
         .route(
             "/",
             get(async move || client.oneshot(request()).await.unwrap().map(Body::new)),
         )
-        .layer(TimeoutLayer::from_config(server).unwrap());
+        .layer(two_seconds_for_the_head());
     let answer = app.oneshot(request()).await.unwrap();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body.len(), 5 * "tick".len());
@@ -199,10 +203,6 @@ async fn a_deadline_for_the_head_ends_a_body_that_the_handler_reads_itself() {
         .service(service_fn(|_: Request<Body>| async {
             Ok::<_, Infallible>(Response::new(five_ticks()))
         }));
-    let server = TimeoutConfig {
-        timeout: Some(2 * S),
-        ..TimeoutConfig::streaming()
-    };
     let app: Router = Router::new()
         .route(
             "/",
@@ -214,7 +214,7 @@ async fn a_deadline_for_the_head_ends_a_body_that_the_handler_reads_itself() {
                 "cut off"
             }),
         )
-        .layer(TimeoutLayer::from_config(server).unwrap());
+        .layer(two_seconds_for_the_head());
     let begin = Instant::now();
     let answer = app.oneshot(request()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
