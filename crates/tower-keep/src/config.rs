@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::common::clock::YEAR;
+
 /// A configuration that cannot work, with the field to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -70,7 +72,7 @@ impl Check {
                 "is zero: give a time longer than that",
             ));
         }
-        if value > LONGEST {
+        if value > YEAR {
             return Err(ConfigError::new(
                 self.0,
                 field,
@@ -111,9 +113,6 @@ impl Check {
         }
     }
 }
-
-/// Longer than any wait that makes sense, short enough for every timer.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{
             AtomicU32, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed},
@@ -18,6 +18,7 @@ use super::{
     state::{Arrival, Counts},
 };
 use crate::{
+    common::{clock, sync},
     observe::{Emitter, EventKind},
     protocol::{End, Guard},
     rejection::{Kind, Rejection},
@@ -71,8 +72,8 @@ impl Permits {
         let word = |value| u32::try_from(value).unwrap_or(u32::MAX);
         self.limit.store(word(config.max_concurrent), Relaxed);
         self.max_queue.store(word(config.max_queue), Relaxed);
-        let nanos = u64::try_from(config.max_wait.as_nanos()).unwrap_or(u64::MAX);
-        self.max_wait_nanos.store(nanos, Relaxed);
+        self.max_wait_nanos
+            .store(clock::whole_nanos(config.max_wait), Relaxed);
         self.hand_over(self.lock());
     }
 
@@ -254,8 +255,7 @@ impl Permits {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Slot>>> {
-        // Nothing in here panics halfway, so a poisoned queue is a whole one.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.queue)
     }
 }
 
@@ -345,7 +345,7 @@ struct Meeting {
 
 impl Slot {
     fn lock(&self) -> MutexGuard<'_, Meeting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.0)
     }
 
     fn grant(&self) -> Option<Waker> {

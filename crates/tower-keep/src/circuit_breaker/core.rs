@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use crate::{
     classify::{Class, Verdict},
     common::{
         clock::{self, Instant},
+        sync,
         window::{Counts, Outcome},
     },
     config::ConfigError,
@@ -263,8 +264,7 @@ impl Core {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Machine> {
-        // Nothing in there can panic half-way, and a breaker must outlive the panics of others.
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.machine)
     }
 
     fn moment(&self) -> Moment {

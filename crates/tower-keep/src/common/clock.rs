@@ -4,6 +4,9 @@ use std::{cell::Cell, sync::LazyLock, time::Duration};
 
 pub(crate) use tokio::time::Instant;
 
+/// Longer than any wait that makes sense, short enough for every timer.
+pub(crate) const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// The present, in tokio time. Works outside a runtime too.
 #[inline]
 pub(crate) fn now() -> Instant {
@@ -98,7 +101,6 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn moments_survive_the_word_on_both_sides_of_the_epoch() {
-        const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
         for moment in [now(), *EPOCH, *EPOCH + YEAR, *EPOCH - YEAR] {
             assert_eq!(from_nanos(to_nanos(moment)), moment);
         }

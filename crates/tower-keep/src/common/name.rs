@@ -1,13 +1,15 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, OnceLock, RwLock,
         atomic::{
             AtomicBool,
             Ordering::{Acquire, Release},
         },
     },
 };
+
+use super::sync;
 
 /// What a layer is called in events, metrics, rejections and snapshots; cheap to clone, and cheaper
 /// if it is empty.
@@ -50,7 +52,7 @@ pub(crate) struct Nameplate {
 impl Nameplate {
     pub(crate) fn give(&self, name: Name) {
         if let Err(name) = self.first.set(name) {
-            *self.later.write().unwrap_or_else(PoisonError::into_inner) = name;
+            *sync::write(&self.later) = name;
             self.is_renamed.store(true, Release);
         }
     }
@@ -65,7 +67,7 @@ impl Nameplate {
 
     #[cold]
     fn later_name(&self) -> Name {
-        let name = self.later.read().unwrap_or_else(PoisonError::into_inner);
+        let name = sync::read(&self.later);
         name.clone()
     }
 }

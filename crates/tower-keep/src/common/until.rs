@@ -28,7 +28,7 @@ impl Until {
     /// This long, from whenever it is asked; a year at the most.
     #[cfg(any(feature = "timeout", test))]
     pub(crate) fn open(time: Duration) -> Self {
-        Self(Self::OPEN | clock::whole_nanos(time.min(YEAR)))
+        Self(Self::OPEN | clock::whole_nanos(time.min(clock::YEAR)))
     }
 
     /// This moment.
@@ -106,9 +106,6 @@ impl Until {
     }
 }
 
-/// Longer than any wait that makes sense, short enough for every timer.
-pub(crate) const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
 thread_local! {
     /// The present call's, while it is being polled. A plain cell is enough, and cheaper than a
     /// task-local: whoever sets it puts the old value back before the poll returns.
@@ -160,7 +157,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_moment_survives_the_word() {
         let now = clock::now();
-        for moment in [now, now + YEAR, now - SECOND] {
+        for moment in [now, now + clock::YEAR, now - SECOND] {
             assert_eq!(Until::fixed(moment).moment(), Some(moment));
         }
         assert_eq!(Until::NEVER.moment(), None);

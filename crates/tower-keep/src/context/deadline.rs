@@ -28,7 +28,7 @@ impl Deadline {
     /// A deadline this long from now; a year at the most.
     #[must_use]
     pub fn after(time: Duration) -> Self {
-        Self(clock::now() + time.min(until::YEAR))
+        Self(clock::now() + time.min(clock::YEAR))
     }
 
     /// The moment.

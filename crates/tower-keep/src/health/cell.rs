@@ -1,12 +1,12 @@
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
 use serde::Serialize;
 
 use super::{CheckConfig, Importance, Standing, streak::Streak};
-use crate::common::clock::Instant;
+use crate::common::{clock::Instant, sync};
 
 /// What is known of one check: written by its runner, read by the endpoints.
 pub(super) struct Cell {
@@ -92,7 +92,7 @@ impl Cell {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.known)
     }
 }
 

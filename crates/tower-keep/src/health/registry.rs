@@ -1,6 +1,6 @@
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, RwLock},
 };
 
 use tokio::{runtime, sync::watch, task::JoinSet};
@@ -9,7 +9,10 @@ use super::{
     Check, HealthConfig, Importance, LAYER, Lifecycle, Paths, Phase, Standing, cell::Cell, runner,
 };
 use crate::{
-    common::clock::{self, Instant},
+    common::{
+        clock::{self, Instant},
+        sync,
+    },
     config::ConfigError,
     observe::{Emitter, Watch},
 };
@@ -57,21 +60,14 @@ impl Registry {
 
     pub(super) fn add(&self, name: String, importance: Importance, check: impl Check) {
         let cell = Arc::new(Cell::new(name, importance, check.component_type()));
-        self.cells
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(cell.clone());
+        sync::write(&self.cells).push(cell.clone());
         let runner = runner::run(
             Arc::new(check),
             cell,
             self.config.subscribe(),
             self.emitter.clone(),
         );
-        self.runners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .waiting
-            .push(Box::pin(runner));
+        sync::lock(&self.runners).waiting.push(Box::pin(runner));
         self.start_checks();
     }
 
@@ -80,7 +76,7 @@ impl Registry {
         let Ok(runtime) = runtime::Handle::try_current() else {
             return;
         };
-        let mut runners = self.runners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runners = sync::lock(&self.runners);
         let Runners { waiting, running } = &mut *runners;
         for runner in waiting.drain(..) {
             running.spawn_on(runner, &runtime);
@@ -88,25 +84,16 @@ impl Registry {
     }
 
     pub(super) fn watch(&self, layer: impl Watch + 'static) {
-        self.watched
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::new(layer));
+        sync::write(&self.watched).push(Arc::new(layer));
     }
 
     /// Copies, so that no lock is held while they are asked.
     pub(super) fn watched(&self) -> Vec<Arc<dyn Watch>> {
-        self.watched
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        sync::read(&self.watched).clone()
     }
 
     pub(super) fn cells(&self) -> Vec<Arc<Cell>> {
-        self.cells
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        sync::read(&self.cells).clone()
     }
 
     pub(super) fn config(&self) -> Arc<HealthConfig> {
@@ -128,10 +115,7 @@ impl Registry {
     }
 
     pub(super) fn set_maintenance(&self, reason: Option<String>) {
-        *self
-            .maintenance
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = reason;
+        *sync::write(&self.maintenance) = reason;
     }
 
     /// Why it is not ready; nothing if it is.
@@ -141,10 +125,7 @@ impl Registry {
             Phase::Ready => {}
             phase => obstacles.push(phase.as_str().to_owned()),
         }
-        let maintenance = self
-            .maintenance
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let maintenance = sync::read(&self.maintenance);
         obstacles.extend(maintenance.iter().map(|why| format!("maintenance: {why}")));
         drop(maintenance);
         for cell in self.cells() {

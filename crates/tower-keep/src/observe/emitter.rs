@@ -1,7 +1,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -11,6 +11,7 @@ use crate::{
     common::{
         clock,
         name::{Name, Nameplate},
+        sync,
     },
     context,
 };
@@ -71,7 +72,7 @@ impl Listeners {
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<Arc<dyn Observer>>)) {
-        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        let mut list = sync::write(&self.list);
         change(&mut list);
         self.any.store(!list.is_empty(), Relaxed);
         self.calls
@@ -83,11 +84,7 @@ impl Listeners {
             return;
         }
         // A copy, so that no lock is held while observers run.
-        let observers = self
-            .list
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let observers = sync::read(&self.list).clone();
         for observer in &observers {
             if event.kind.is_per_call() && !observer.wants_calls() {
                 continue;
@@ -100,11 +97,7 @@ impl Listeners {
 
     /// Adds one. Those that are done go, or they would pile up in a layer where nothing happens.
     fn add(&self, observer: Arc<dyn Observer>) {
-        let observers = self
-            .list
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let observers = sync::read(&self.list).clone();
         self.forget_done(observers);
         self.change(|list| list.push(observer));
     }

@@ -1,7 +1,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, RwLock,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     classify::Verdict,
-    common::clock,
+    common::{clock, sync},
     config::ConfigError,
     context,
     observe::{Emitter, EventKind},
@@ -70,11 +70,7 @@ impl Shared {
     pub(super) fn config(&self) -> RetryConfig {
         RetryConfig {
             budget: self.budget.config(),
-            ..*self
-                .live
-                .config
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
+            ..*sync::read(&self.live.config)
         }
     }
 
@@ -85,11 +81,7 @@ impl Shared {
         self.live
             .max_replay_bytes
             .store(config.max_replay_bytes, Relaxed);
-        *self
-            .live
-            .config
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = config;
+        *sync::write(&self.live.config) = config;
         self.live.emitter.emit(EventKind::ConfigUpdated);
         Ok(())
     }

@@ -1,5 +1,5 @@
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     task::{Context, Poll, Waker},
 };
 
@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::{ReplayError, Skip, memory::Reservation};
-use crate::BoxError;
+use crate::{BoxError, common::sync};
 
 /// A request's body and what is kept of it, shared by the attempts.
 ///
@@ -104,7 +104,7 @@ impl<B: HttpBody> Tape<B> {
 
 impl<B> Tape<B> {
     fn lock(&self) -> MutexGuard<'_, State<B>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.state)
     }
 
     /// The present turn, from the start.

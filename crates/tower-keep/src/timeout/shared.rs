@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, RwLock,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -8,7 +8,7 @@ use std::{
 
 use super::{BodyDeadline, HeaderTrust, TimeoutConfig};
 use crate::{
-    common::until::Until,
+    common::{clock, sync, until::Until},
     observe::{Emitter, EventKind},
     rejection::{Kind, Phase, Rejection},
 };
@@ -62,20 +62,18 @@ impl Shared {
     pub(super) fn configure(&self, config: TimeoutConfig) {
         let timeout = config.timeout.map_or(Until::NEVER, Until::open);
         self.timeout.store(timeout.to_word(), Relaxed);
-        let idle = config.body_idle.map_or(u64::MAX, |idle| {
-            u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX)
-        });
+        let idle = config.body_idle.map_or(u64::MAX, clock::whole_nanos);
         self.body_idle.store(idle, Relaxed);
         let covers_body = config.body == BodyDeadline::Covered;
         self.covers_body.store(covers_body, Relaxed);
         self.header_trust
             .store(config.header_trust() as u8, Relaxed);
         self.propagates.store(config.propagates(), Relaxed);
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        *sync::write(&self.config) = config;
     }
 
     pub(super) fn config(&self) -> TimeoutConfig {
-        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let config = sync::read(&self.config);
         config.clone()
     }
 
