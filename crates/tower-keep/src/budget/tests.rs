@@ -1,0 +1,129 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn budget(ratio: f64, floor: u32) -> Budget {
+    Budget::new(BudgetConfig { ratio, floor }).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_earn_their_ratio_and_no_more() {
+    for (ratio, calls, retries) in [
+        (0.6, 1000, 600),
+        (0.3, 1000, 300),
+        (0.07, 1000, 70),
+        (0.2, 4, 0),
+    ] {
+        let budget = budget(ratio, 0);
+        for _ in 0..calls {
+            budget.record_call();
+        }
+        let made = (0..10_000).filter(|_| budget.withdraw()).count();
+        assert_eq!(made, retries, "ratio {ratio}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_floor_comes_back_with_time_and_what_is_unused_leaks_out() {
+    let budget = budget(1.0, 10);
+    let drain = || (0..100_000).filter(|_| budget.withdraw()).count();
+    assert_eq!(drain(), 100, "the start");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!((8..=10).contains(&drain()), "a second of the floor");
+    for _ in 0..10_000 {
+        budget.record_call();
+    }
+    assert!((10_000.0..10_001.0).contains(&budget.balance()));
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert!(
+        (3_600.0..3_800.0).contains(&budget.balance()),
+        "1/e of it, and the floor"
+    );
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert!((99.0..=100.0).contains(&budget.balance()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_are_taken_out_together_or_not_at_all() {
+    let budget = budget(1.0, 0);
+    (0..3).for_each(|_| budget.record_call());
+    assert!(!budget.withdraw_all(4));
+    assert!(budget.withdraw_all(2), "nothing was lost on the way");
+    assert!(!budget.withdraw_all(2));
+    assert!(budget.withdraw());
+    assert!(budget.withdraw_all(0));
+    assert!(!budget.withdraw_all(u32::MAX));
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_often_costs_nothing() {
+    let budget = budget(0.0, 1);
+    while budget.withdraw() {}
+    for _ in 0..60_000 {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let _ = budget.balance();
+    }
+    assert!(budget.balance() > 9.0, "{}", budget.balance());
+}
+
+proptest! {
+    #[test]
+    fn retries_never_exceed_ratio_and_reserve(
+        ratio in 0.001..1000.0_f64,
+        floor in 0..50_u32,
+        steps in proptest::collection::vec((0..200_u64, 0..500_usize, 0..3_000_u64), 1..50),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let budget = budget(ratio, floor);
+            let (mut calls, mut retries, mut millis) = (0, 0, 0);
+            for (new_calls, wanted, advance) in steps {
+                for _ in 0..new_calls {
+                    budget.record_call();
+                }
+                calls += new_calls;
+                retries += (0..wanted).filter(|_| budget.withdraw()).count();
+                tokio::time::advance(Duration::from_millis(advance)).await;
+                millis += advance;
+                let ratio = budget.config().ratio;
+                let most = ratio * calls as f64 + f64::from(floor) * (10.0 + millis as f64 / 1000.0);
+                prop_assert!(retries as f64 <= most + 1e-6, "{retries} of {most}");
+            }
+            Ok(())
+        })?;
+    }
+}
+
+#[test]
+fn many_threads_take_out_what_was_put_in() {
+    let budget = budget(0.5, 0);
+    let taken: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..5_000)
+                        .filter(|_| {
+                            budget.record_call();
+                            budget.withdraw()
+                        })
+                        .count()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
+    });
+    let left = (0..100_000).filter(|_| budget.withdraw()).count();
+    assert!(
+        (9_900..=10_000).contains(&(taken + left)),
+        "{taken} + {left}"
+    );
+}
