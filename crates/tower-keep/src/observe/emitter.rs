@@ -6,13 +6,16 @@ use std::{
     },
 };
 
-use super::{Event, EventKind, Subscription, subscription};
+use serde::Serialize;
+
+use super::{Event, EventKind, Fact, Subscription, record, subscription};
 use crate::{
     common::{
         clock,
         name::{Name, Nameplate},
         sync,
     },
+    config::changes,
     context,
 };
 
@@ -114,7 +117,11 @@ impl Listeners {
 
 /// A layer's voice: its place in every event, and who listens to it.
 #[derive(Clone)]
-pub(crate) struct Emitter(Arc<Voice>);
+pub(crate) struct Emitter {
+    voice: Arc<Voice>,
+    /// Which of the layer's keys speaks, if it has any.
+    key: Name,
+}
 
 struct Voice {
     layer: &'static str,
@@ -124,28 +131,44 @@ struct Voice {
 
 impl Emitter {
     pub(crate) fn new(layer: &'static str) -> Self {
-        Self(Arc::new(Voice {
-            layer,
-            name: Nameplate::default(),
-            listeners: Listeners::new(),
-        }))
+        Self {
+            voice: Arc::new(Voice {
+                layer,
+                name: Nameplate::default(),
+                listeners: Listeners::new(),
+            }),
+            key: Name::default(),
+        }
+    }
+
+    /// The same voice for one key: whoever listens to the layer hears it, under the layer's name.
+    pub(crate) fn for_key(&self, key: &str) -> Self {
+        Self {
+            voice: self.voice.clone(),
+            key: Name::new(key),
+        }
+    }
+
+    /// The key that speaks, empty if none does.
+    pub(crate) fn key(&self) -> &str {
+        self.key.as_str()
     }
 
     pub(crate) fn layer(&self) -> &'static str {
-        self.0.layer
+        self.voice.layer
     }
 
     #[inline]
     pub(crate) fn name(&self) -> Name {
-        self.0.name.name()
+        self.voice.name.name()
     }
 
     pub(crate) fn rename(&self, name: impl AsRef<str>) {
-        self.0.name.give(Name::new(name));
+        self.voice.name.give(Name::new(name));
     }
 
     pub(crate) fn observe(&self, observer: impl Observer + 'static) {
-        self.0.listeners.add(Arc::new(observer));
+        self.voice.listeners.add(Arc::new(observer));
     }
 
     pub(crate) fn subscribe(&self, capacity: usize) -> Subscription {
@@ -154,21 +177,33 @@ impl Emitter {
         subscription
     }
 
-    /// Whether anybody wants an event for each call.
+    /// Whether anybody wants an event for each call, or for this call.
     #[inline]
     pub(crate) fn wants_calls(&self) -> bool {
-        GLOBAL.calls.load(Relaxed) || self.0.listeners.calls.load(Relaxed)
+        GLOBAL.calls.load(Relaxed)
+            || self.voice.listeners.calls.load(Relaxed)
+            || record::is_recording()
+    }
+
+    /// Writes down what the layer knows, where the call is recorded.
+    #[inline]
+    pub(crate) fn note(&self, fact: impl FnOnce() -> Option<Fact>) {
+        if record::is_recording()
+            && let Some(fact) = fact()
+        {
+            record::note(&self.event(EventKind::CallNoted { fact }));
+        }
     }
 
     /// Whether anybody listens to this.
     #[inline]
     fn hears(&self, kind: &EventKind) -> bool {
         #[cfg(feature = "tracing")]
-        if super::tracing::wants(kind) {
+        if super::tracing::wants(self.voice.layer, kind) {
             return true;
         }
         let _ = kind;
-        GLOBAL.any.load(Relaxed) || self.0.listeners.any.load(Relaxed)
+        GLOBAL.any.load(Relaxed) || self.voice.listeners.any.load(Relaxed) || record::is_recording()
     }
 
     /// Tells everybody. Never call it with a lock held.
@@ -179,27 +214,46 @@ impl Emitter {
         }
     }
 
+    /// Tells that a configuration has changed, and what of it.
+    pub(crate) fn updated<C: Serialize>(&self, old: &C, new: &C) {
+        self.emit(EventKind::ConfigUpdated {
+            changes: changes(old, new),
+        });
+    }
+
     #[cold]
     fn tell(&self, kind: EventKind) {
-        let event = Event {
-            layer: self.0.layer,
-            name: self.name(),
-            at: clock::now(),
-            correlation_id: context::correlation_id(),
-            kind,
-        };
+        let event = self.event(kind);
+        record::note(&event);
         #[cfg(feature = "tracing")]
         super::tracing::tell(&event);
-        self.0.listeners.tell(&event);
+        self.voice.listeners.tell(&event);
         GLOBAL.tell(&event);
+    }
+
+    fn event(&self, kind: EventKind) -> Event {
+        // A call that is explained is over, and so is its context.
+        let explained = match &kind {
+            EventKind::CallExplained { decision } => decision.correlation_id(),
+            _ => None,
+        };
+        Event {
+            layer: self.voice.layer,
+            name: self.name(),
+            key: self.key.clone(),
+            at: clock::now(),
+            correlation_id: explained.or_else(context::correlation_id),
+            kind,
+        }
     }
 }
 
 impl std::fmt::Debug for Emitter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Emitter")
-            .field("layer", &self.0.layer)
+            .field("layer", &self.voice.layer)
             .field("name", &self.name())
+            .field("key", &self.key)
             .finish()
     }
 }

@@ -1,5 +1,6 @@
 //! The `tracing` span of a request; nothing at all without the feature `tracing`.
 
+use super::Decision;
 use crate::context::{CorrelationId, TraceParent};
 
 /// A span that is entered and left by hand, because a guard would borrow from what moves in between.
@@ -46,6 +47,18 @@ impl Span {
     pub(crate) fn enter(&self) {}
 
     pub(crate) fn exit(&self) {}
+}
+
+/// Records what was done with a call in the field `decision` of the present span, if it has one.
+pub(crate) fn describe(decision: &Decision) {
+    #[cfg(feature = "tracing")]
+    {
+        let span = tracing::Span::current();
+        if span.has_field("decision") {
+            span.record("decision", tracing::field::display(decision));
+        }
+    }
+    let _ = decision;
 }
 
 /// Written by the subscriber, where one is interested.

@@ -1,46 +1,42 @@
 //! Events as log lines.
 
-use tracing::{Level, debug, enabled, info, warn};
+use tracing::{Level, debug, enabled, error, info, warn};
 
-use super::{Event, EventKind};
+use super::{
+    Event, EventKind,
+    severity::{Severity, severity},
+};
 
 /// Whether the event would become a line: nothing is made for nobody.
-pub(super) fn wants(kind: &EventKind) -> bool {
-    match severity(kind) {
-        None => false,
-        Some(Level::WARN) => enabled!(target: TARGET, Level::WARN),
-        Some(Level::INFO) => enabled!(target: TARGET, Level::INFO),
-        Some(_) => enabled!(target: TARGET, Level::DEBUG),
+pub(super) fn wants(layer: &'static str, kind: &EventKind) -> bool {
+    match severity(layer, kind) {
+        Severity::Silent => false,
+        Severity::Debug => enabled!(target: TARGET, Level::DEBUG),
+        Severity::Info => enabled!(target: TARGET, Level::INFO),
+        Severity::Warn => enabled!(target: TARGET, Level::WARN),
+        Severity::Error => enabled!(target: TARGET, Level::ERROR),
     }
 }
 
 /// Writes the line.
 pub(super) fn tell(event: &Event) {
     let (layer, name, kind) = (event.layer, event.name(), event.kind.as_str());
+    let key = event.key();
     let correlation_id = event.correlation_id.as_ref().map(|id| id.as_str());
-    match severity(&event.kind) {
-        None => {}
-        Some(Level::WARN) => {
-            warn!(target: TARGET, layer, name, event = kind, correlation_id, "{event}");
+    match severity(layer, &event.kind) {
+        Severity::Silent => {}
+        Severity::Debug => {
+            debug!(target: TARGET, layer, name, key, event = kind, correlation_id, "{event}");
         }
-        Some(Level::INFO) => {
-            info!(target: TARGET, layer, name, event = kind, correlation_id, "{event}");
+        Severity::Info => {
+            info!(target: TARGET, layer, name, key, event = kind, correlation_id, "{event}");
         }
-        Some(_) => debug!(target: TARGET, layer, name, event = kind, correlation_id, "{event}"),
-    }
-}
-
-/// What is alarming is for people on call, what is rare for everybody, and what is frequent for people
-/// who debug. What is made for each call is for metrics.
-fn severity(kind: &EventKind) -> Option<Level> {
-    match kind {
-        _ if kind.is_per_call() => None,
-        EventKind::StateChanged { alarming: true, .. }
-        | EventKind::CheckChanged { passing: false, .. } => Some(Level::WARN),
-        EventKind::StateChanged { .. }
-        | EventKind::CheckChanged { .. }
-        | EventKind::ConfigUpdated => Some(Level::INFO),
-        _ => Some(Level::DEBUG),
+        Severity::Warn => {
+            warn!(target: TARGET, layer, name, key, event = kind, correlation_id, "{event}");
+        }
+        Severity::Error => {
+            error!(target: TARGET, layer, name, key, event = kind, correlation_id, "{event}");
+        }
     }
 }
 

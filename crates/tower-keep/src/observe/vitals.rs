@@ -9,6 +9,9 @@ pub struct Vitals {
     pub layer: &'static str,
     /// The name given to it, empty if none was given.
     pub name: String,
+    /// Which of the layer's [keys](crate::keyed), if it is one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// How it is doing.
     pub condition: Condition,
     /// The same for a person: `open since 3 s, 5 failures in a row`.
@@ -24,6 +27,7 @@ impl Vitals {
         Self {
             layer: emitter.layer(),
             name: emitter.name().as_str().to_owned(),
+            key: (!emitter.key().is_empty()).then(|| emitter.key().to_owned()),
             condition,
             summary: summary.into(),
         }
