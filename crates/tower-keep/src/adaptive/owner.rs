@@ -1,0 +1,38 @@
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use super::{Permit, core::Core, partition::Tag};
+use crate::{
+    common::permits::{Owner, Slot},
+    rejection::{Kind, Rejection},
+};
+
+impl Owner for Core {
+    type Tag = Tag;
+    type Permit = Permit;
+
+    fn max_wait(&self) -> Duration {
+        Duration::from_nanos(self.max_wait_nanos.load(Relaxed))
+    }
+
+    fn granted(self: Arc<Self>, tag: &Tag, waited: impl FnOnce() -> Duration) -> Permit {
+        self.meter.in_flight(self.places.counts().running);
+        let mut permit = Permit::new(self, *tag);
+        permit.announce(waited);
+        permit
+    }
+
+    fn waited_too_long(&self, waited: Duration) -> Rejection {
+        self.refuse(Kind::QueueTimeout { waited })
+    }
+
+    fn give_up(&self, slot: &Arc<Slot<Tag>>) {
+        if self.places.give_up(slot) {
+            self.partitions.waits_no_more(slot.tag);
+        } else {
+            self.leave(slot.tag);
+        }
+    }
+}
