@@ -1,0 +1,28 @@
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::shared::Shared;
+use crate::protocol::{End, Guard, PolledFrame};
+
+/// Stands in a response body and turns a panic there into its error.
+#[derive(Debug)]
+pub struct PanicGuard(pub(super) Arc<Shared>);
+
+impl Guard for PanicGuard {
+    const INTERCEPTS: bool = true;
+
+    fn end(self: Pin<&mut Self>, _: End<'_>) {}
+
+    fn intercept(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> PolledFrame,
+    ) -> PolledFrame {
+        self.0
+            .catch(|| poll(cx))
+            .unwrap_or_else(|rejection| Poll::Ready(Some(Err(rejection.into()))))
+    }
+}
