@@ -1,0 +1,179 @@
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Response};
+use tower_service::Service;
+
+use super::{
+    Asked, Backup, Keeper, NoBackup, Once, ResponseFuture,
+    future::Call,
+    gives::Gives,
+    rules::{How, Rule},
+    shared::Shared,
+    state,
+};
+use crate::{
+    common::{macros::inner_accessors, target},
+    protocol::{Head, Http, Inspect},
+    replay::Replay,
+};
+
+/// A service with answers for the case that it has none. Made by
+/// [`FallbackLayer`](super::FallbackLayer).
+pub struct Fallback<S, P = Http, T = Response<Bytes>, B = NoBackup, R = Once> {
+    inner: S,
+    shared: Arc<Shared>,
+    plan: Arc<Plan<T>>,
+    protocol: P,
+    backup: B,
+    replay: R,
+}
+
+/// What the user has said, in the order of it.
+pub(super) struct Plan<T> {
+    pub(super) rules: Vec<Rule<T>>,
+    /// The headers that are kept of requests, and that tell answers apart.
+    pub(super) headers: Vec<HeaderName>,
+}
+
+impl<T> Plan<T> {
+    pub(super) const fn empty() -> Self {
+        Self {
+            rules: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    fn asks(&self, wanted: impl Fn(&How<T>) -> bool) -> bool {
+        self.rules.iter().any(|rule| wanted(&rule.how))
+    }
+
+    /// Under which key the answer may be kept.
+    fn key(&self, head: &Head<'_>) -> Option<Vec<u8>> {
+        let keyed = &self.headers[..];
+        let keeps = self.asks(|how| matches!(how, How::Stale))
+            && state::may_keep_request(head.method, head.headers, keyed);
+        keeps.then(|| target::key(head.method, head, keyed))
+    }
+
+    fn asked(&self, head: &Head<'_>) -> Asked {
+        let mut headers = HeaderMap::new();
+        for name in &self.headers {
+            for value in head.headers.get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        Asked {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            headers,
+        }
+    }
+}
+
+impl<S, P, T, B, R> Fallback<S, P, T, B, R> {
+    pub(super) fn new(
+        inner: S,
+        shared: Arc<Shared>,
+        plan: Arc<Plan<T>>,
+        (protocol, backup, replay): (P, B, R),
+    ) -> Self {
+        Self {
+            inner,
+            shared,
+            plan,
+            protocol,
+            backup,
+            replay,
+        }
+    }
+
+    inner_accessors!();
+}
+
+impl<S, P, T, B, R, Req> Service<Req> for Fallback<S, P, T, B, R>
+where
+    S: Service<R::Request>,
+    P: Gives<S::Response, S::Error, Given = T> + Inspect<Req> + Clone,
+    B: Backup<R::Request, S::Response, S::Error>,
+    R: Replay<Req> + Clone,
+{
+    type Response = P::Response<Keeper>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, Req, P, T, B, R>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Req) -> Self::Future {
+        let wire = self.protocol.wire(&request);
+        let protocol = self.protocol.clone();
+        if self.plan.rules.is_empty() || !self.shared.is_enabled() {
+            let first = self.inner.call(self.replay.once(request));
+            return ResponseFuture::new(first, protocol, wire, None);
+        }
+        let head = self.protocol.head(&request);
+        let key = head.and_then(|head| self.plan.key(&head));
+        let asked = head.map(|head| self.plan.asked(&head));
+        let (request, second) = if self.plan.asks(|how| matches!(how, How::Backup)) {
+            let (request, saved) = self.replay.first(request, MAX_REPLAY_BYTES);
+            let second = (self.backup.clone(), self.replay.clone(), saved);
+            (request, Some(second))
+        } else {
+            (self.replay.once(request), None)
+        };
+        let first = self.inner.call(request);
+        let call = Call {
+            shared: self.shared.clone(),
+            plan: self.plan.clone(),
+            asked,
+            key,
+            second,
+            failed: None,
+            at: 0,
+        };
+        ResponseFuture::new(first, protocol, wire, Some(call))
+    }
+}
+
+/// Most bodies that are not uploads.
+const MAX_REPLAY_BYTES: usize = 64 * 1024;
+
+// By hand: what functions give need not be `Clone`.
+impl<T> Clone for Plan<T> {
+    fn clone(&self) -> Self {
+        Self {
+            rules: self.rules.clone(),
+            headers: self.headers.clone(),
+        }
+    }
+}
+
+impl<S: Clone, P: Clone, T, B: Clone, R: Clone> Clone for Fallback<S, P, T, B, R> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            shared: self.shared.clone(),
+            plan: self.plan.clone(),
+            protocol: self.protocol.clone(),
+            backup: self.backup.clone(),
+            replay: self.replay.clone(),
+        }
+    }
+}
+
+impl<S, P, T, B, R> fmt::Debug for Fallback<S, P, T, B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fallback")
+            .field("rules", &self.plan.rules)
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
+    }
+}
