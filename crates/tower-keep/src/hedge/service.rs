@@ -1,0 +1,100 @@
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tower_service::Service;
+
+use super::{future::ResponseFuture, race::Race, shared::Shared};
+use crate::{
+    common::macros::inner_accessors,
+    observe::in_attempt,
+    protocol::{Http, Inspect, Protocol},
+    replay::{Attempt, Replay, Replayed},
+};
+
+/// A service that asks twice where the first answer is late. Made by
+/// [`HedgeLayer`](super::HedgeLayer).
+#[derive(Clone)]
+pub struct Hedge<S, P = Http, R = Replayed> {
+    inner: S,
+    shared: Arc<Shared>,
+    protocol: P,
+    replay: R,
+}
+
+impl<S, P, R> Hedge<S, P, R> {
+    pub(super) fn new(inner: S, shared: Arc<Shared>, protocol: P, replay: R) -> Self {
+        Self {
+            inner,
+            shared,
+            protocol,
+            replay,
+        }
+    }
+
+    inner_accessors!();
+}
+
+impl<S, P, R, Req> Service<Req> for Hedge<S, P, R>
+where
+    S: Service<R::Request> + Clone,
+    P: Protocol<S::Response, S::Error> + Inspect<Req> + Clone,
+    R: Replay<Req> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, Req, P, R>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Req) -> Self::Future {
+        let wire = self.protocol.wire(&request);
+        let protocol = self.protocol.clone();
+        let hedges = self.shared.hedges();
+        let head = self.protocol.head(&request);
+        if hedges == 0 || !head.is_none_or(|head| self.shared.is_eligible(&head)) {
+            let request = self.replay.once(request);
+            return ResponseFuture::new(self.inner.call(request), None, protocol, wire);
+        }
+        if self.shared.fills {
+            self.shared.budget.record_call();
+        }
+        // A retry around us may have sent it before.
+        let attempt = head.map(|head| head.extensions.get::<Attempt>());
+        let attempt = attempt.flatten().map_or(1, |attempt| attempt.0);
+        let has_head = head.is_some();
+        let cap = self.shared.max_replay_bytes();
+        let (request, saved) = self.replay.first(request, cap);
+        if !has_head && !R::is_idempotent(&saved) {
+            drop(saved);
+            return ResponseFuture::new(self.inner.call(request), None, protocol, wire);
+        }
+        // The service that was made ready takes the call; its clone stays here.
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        let first = in_attempt(attempt, || inner.call(request));
+        let race = Race::new(
+            inner,
+            saved,
+            self.replay.clone(),
+            &self.shared,
+            attempt,
+            hedges,
+        );
+        ResponseFuture::new(first, Some(race), protocol, wire)
+    }
+}
+
+impl<S, P, R> fmt::Debug for Hedge<S, P, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hedge")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
+    }
+}
