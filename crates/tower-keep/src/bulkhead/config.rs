@@ -3,12 +3,22 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::LAYER;
-use crate::config::{Check, ConfigError};
+use crate::config::{self, Check, ConfigError, Enforce};
 
 /// How many calls may run, and what happens to the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BulkheadConfig {
+    /// Whether it does anything. Default true; if false every call goes in, and all that is left is
+    /// that it is counted as running, so that the bulkhead can be switched on again at any time.
+    #[serde(default = "config::on")]
+    pub enabled: bool,
+    /// How many of the calls that it would turn away it does turn away. Default all.
+    ///
+    /// The others run beyond the limit. In a dry run no call waits either: as many calls beyond the
+    /// limit as the queue has room for are taken for calls that would have waited.
+    #[serde(default)]
+    pub enforce: Enforce,
     /// How many calls may run at once. 0 refuses everything.
     pub max_concurrent: usize,
     /// How many more may wait for a place. Default 0: what does not fit is refused at once, because
@@ -26,6 +36,8 @@ impl BulkheadConfig {
     #[must_use]
     pub const fn new(max_concurrent: usize) -> Self {
         Self {
+            enabled: true,
+            enforce: Enforce::ALL,
             max_concurrent,
             max_queue: 0,
             max_wait: DEFAULT_MAX_WAIT,
@@ -36,14 +48,14 @@ impl BulkheadConfig {
     #[must_use]
     pub const fn queued(max_concurrent: usize) -> Self {
         Self {
-            max_concurrent,
             max_queue: max_concurrent,
-            max_wait: DEFAULT_MAX_WAIT,
+            ..Self::new(max_concurrent)
         }
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let check = Check(LAYER);
+        self.enforce.check(check)?;
         for (field, value) in [
             ("max_concurrent", self.max_concurrent),
             ("max_queue", self.max_queue),

@@ -7,7 +7,7 @@ use std::{
 use pin_project::pin_project;
 use tower_service::Service;
 
-use super::{permits::Permit, wait::Wait};
+use super::{permit::Permit, wait::Wait};
 use crate::{
     protocol::{Protocol, Wire},
     rejection::Rejection,

@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 use serde::Serialize;
 
 use super::{BulkheadConfig, permits::Permits, wait::Acquire};
 use crate::{
-    config::ConfigError,
-    observe::{Condition, EventKind, Subscription, Vitals, Watch},
+    config::{ConfigError, steerable},
+    observe::{Condition, Subscription, Vitals, Watch},
 };
 
 /// Looks at a bulkhead and steers it, from anywhere.
@@ -26,6 +26,8 @@ pub struct BulkheadSnapshot {
     pub waiting: usize,
     /// How many calls were turned away since the start.
     pub refused: u64,
+    /// How many would have been, had all refusals been [enforced](BulkheadConfig::enforce).
+    pub would_refuse: u64,
 }
 
 impl BulkheadHandle {
@@ -42,6 +44,7 @@ impl BulkheadHandle {
             running: counts.running as usize,
             waiting: counts.waiting as usize,
             refused: self.permits.refused(),
+            would_refuse: self.permits.would_refuse(),
         }
     }
 
@@ -60,8 +63,9 @@ impl BulkheadHandle {
     /// If a field is out of range; nothing is changed then.
     pub fn update(&self, config: BulkheadConfig) -> Result<(), ConfigError> {
         config.check()?;
+        let old = self.config();
         self.permits.configure(&config);
-        self.permits.emitter.emit(EventKind::ConfigUpdated);
+        self.permits.emitter.updated(&old, &config);
         Ok(())
     }
 
@@ -85,18 +89,29 @@ impl BulkheadHandle {
 impl Watch for BulkheadHandle {
     fn vitals(&self) -> Vitals {
         let now = self.snapshot();
+        let config = self.config();
         let condition = match () {
+            () if !config.enabled || config.enforce.is_dry_run() => Condition::Normal,
             () if now.max_concurrent == 0 => Condition::Refusing,
             () if now.running >= now.max_concurrent => Condition::Strained,
             () => Condition::Normal,
         };
-        let summary = format!(
+        let mut summary = format!(
             "{} of {} places taken, {} waiting",
             now.running, now.max_concurrent, now.waiting
         );
+        if !config.enabled {
+            summary.push_str("; disabled");
+        } else if config.enforce.is_dry_run() {
+            let _ = write!(summary, "; would have refused {}", now.would_refuse);
+        }
         Vitals::new(&self.permits.emitter, condition, summary)
     }
 }
+
+steerable!(BulkheadHandle, BulkheadConfig, |handle| &handle
+    .permits
+    .emitter);
 
 impl std::fmt::Debug for Permits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -6,7 +6,8 @@ use super::{Bulkhead, BulkheadConfig, BulkheadHandle, LAYER, permits::Permits};
 use crate::{
     common::macros::protocol_conversions,
     config::ConfigError,
-    observe::{Emitter, Observer},
+    keyed::{Keyable, keyed_by},
+    observe::{Emitter, EventKind, Observer},
     protocol::Http,
 };
 
@@ -69,6 +70,45 @@ impl<P> BulkheadLayer<P> {
 }
 
 protocol_conversions!(BulkheadLayer { permits });
+keyed_by!(BulkheadLayer<P>);
+
+impl<P: Clone> Keyable for BulkheadLayer<P> {
+    type Config = BulkheadConfig;
+    type Handle = BulkheadHandle;
+
+    fn fork(&self, key: &str, config: BulkheadConfig) -> Self {
+        let emitter = self.permits.emitter.for_key(key);
+        Self {
+            permits: Permits::new(&config, emitter),
+            protocol: self.protocol.clone(),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        // Every call that runs or waits shares it, and so does every handle.
+        Arc::strong_count(&self.permits) == 1
+    }
+
+    fn steering(&self) -> BulkheadHandle {
+        self.handle()
+    }
+
+    fn configuration(&self) -> BulkheadConfig {
+        self.permits.config()
+    }
+
+    fn check(&self, config: &BulkheadConfig) -> Result<(), ConfigError> {
+        config.check()
+    }
+
+    fn configure(&self, config: BulkheadConfig) {
+        self.permits.configure(&config);
+    }
+
+    fn tell(&self, kind: EventKind) {
+        self.permits.emitter.emit(kind);
+    }
+}
 
 impl<S, P: Clone> Layer<S> for BulkheadLayer<P> {
     type Service = Bulkhead<S, P>;

@@ -44,6 +44,7 @@ mod cpu;
 mod future;
 mod handle;
 mod layer;
+mod permit;
 mod permits;
 mod service;
 mod state;
@@ -57,7 +58,7 @@ pub use self::{
     future::ResponseFuture,
     handle::{BulkheadHandle, BulkheadSnapshot},
     layer::BulkheadLayer,
-    permits::Permit,
+    permit::Permit,
     service::Bulkhead,
     wait::Acquire,
 };

@@ -1,7 +1,5 @@
 use std::{
     collections::VecDeque,
-    fmt,
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{
@@ -9,18 +7,18 @@ use std::{
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
-    task::{Context, Poll, Waker},
+    task::Waker,
     time::Duration,
 };
 
 use super::{
     BulkheadConfig, LAYER,
-    state::{Arrival, Counts},
+    permit::{Permit, Slot, Waiter},
+    state::{Arrival, Counts, Rule},
 };
 use crate::{
     common::{clock, sync},
     observe::{Emitter, EventKind},
-    protocol::{End, Guard},
     rejection::{Kind, Rejection},
 };
 
@@ -36,11 +34,13 @@ pub(super) struct Permits {
     counts: AtomicU64,
     /// The configuration. Each is read on its own and pairs with nothing; a call that arrives during
     /// a change is judged by the old or the new value.
+    rule: AtomicU64,
     limit: AtomicU32,
     max_queue: AtomicU32,
     max_wait_nanos: AtomicU64,
     /// Statistics; relaxed, they order nothing.
     refused: AtomicU64,
+    would_refuse: AtomicU64,
     queue: Mutex<VecDeque<Arc<Slot>>>,
     pub(super) emitter: Emitter,
 }
@@ -56,10 +56,12 @@ impl Permits {
     pub(super) fn new(config: &BulkheadConfig, emitter: Emitter) -> Arc<Self> {
         let permits = Self {
             counts: AtomicU64::new(0),
+            rule: AtomicU64::new(0),
             limit: AtomicU32::new(0),
             max_queue: AtomicU32::new(0),
             max_wait_nanos: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            would_refuse: AtomicU64::new(0),
             queue: Mutex::default(),
             emitter,
         };
@@ -70,7 +72,10 @@ impl Permits {
     /// Takes over a checked configuration. Whoever waits may have a place now; whoever runs keeps his.
     pub(super) fn configure(&self, config: &BulkheadConfig) {
         let word = |value| u32::try_from(value).unwrap_or(u32::MAX);
-        self.limit.store(word(config.max_concurrent), Relaxed);
+        let limit = word(config.max_concurrent);
+        let rule = Rule::new(config.enabled, config.enforce, limit);
+        self.rule.store(rule.to_word(), Relaxed);
+        self.limit.store(limit, Relaxed);
         self.max_queue.store(word(config.max_queue), Relaxed);
         self.max_wait_nanos
             .store(clock::whole_nanos(config.max_wait), Relaxed);
@@ -78,11 +83,19 @@ impl Permits {
     }
 
     pub(super) fn config(&self) -> BulkheadConfig {
+        let rule = self.rule();
         BulkheadConfig {
+            enabled: rule.is_enabled(),
+            enforce: rule.enforce(),
             max_concurrent: self.limit.load(Relaxed) as usize,
             max_queue: self.max_queue.load(Relaxed) as usize,
             max_wait: self.max_wait(),
         }
+    }
+
+    #[inline]
+    pub(super) fn rule(&self) -> Rule {
+        Rule::from_word(self.rule.load(Relaxed))
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -95,6 +108,10 @@ impl Permits {
 
     pub(super) fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
+    }
+
+    pub(super) fn would_refuse(&self) -> u64 {
+        self.would_refuse.load(Relaxed)
     }
 
     /// Asks for a place.
@@ -118,26 +135,31 @@ impl Permits {
     /// Takes a place if one is free and nobody waits for it.
     #[inline]
     pub(super) fn try_run(self: &Arc<Self>) -> Option<Permit> {
-        let limit = self.limit.load(Relaxed);
+        let limit = self.rule().limit();
         self.update(|counts| match counts.arrive(limit, 0) {
             Arrival::Run(next) => Some(next),
             Arrival::Wait(_) | Arrival::Refuse => None,
         })?;
-        Some(Permit {
-            permits: self.clone(),
-            observed: false,
-        })
+        Some(self.permit())
+    }
+
+    #[inline]
+    fn permit(self: &Arc<Self>) -> Permit {
+        Permit::new(self.clone())
     }
 
     /// Asks for a place, after there was none: waits for one if there is room to.
     #[inline]
     fn arrive_late(self: &Arc<Self>) -> Admission {
         let max_queue = self.max_queue.load(Relaxed);
+        if self.rule().enforce().is_dry_run() {
+            return Admission::Permit(self.run_beyond(max_queue));
+        }
         if max_queue > 0 {
             let mut queue = self.lock();
             // Read under the lock: a new limit is stored before `configure` takes it, so whoever
             // still queues by an old limit is found there by `configure`.
-            let limit = self.limit.load(Relaxed);
+            let limit = self.rule().promotes_to();
             let mut waits = false;
             let admitted = self.update(|counts| match counts.arrive(limit, max_queue) {
                 Arrival::Run(next) => {
@@ -152,47 +174,84 @@ impl Permits {
             });
             if admitted.is_some() {
                 if !waits {
-                    return Admission::Permit(Permit {
-                        permits: self.clone(),
-                        observed: false,
-                    });
+                    return Admission::Permit(self.permit());
                 }
                 let slot = Arc::<Slot>::default();
                 queue.push_back(slot.clone());
-                return Admission::Wait(Waiter {
-                    permits: Some(self.clone()),
-                    slot,
-                });
+                return Admission::Wait(Waiter::new(self.clone(), slot));
             }
         }
-        Admission::Refused(self.refuse(Kind::BulkheadFull {
-            limit: self.limit.load(Relaxed) as usize,
-        }))
+        match self.refuse(self.full()) {
+            Some(rejection) => Admission::Refused(rejection),
+            None => Admission::Permit(self.overrun()),
+        }
     }
 
-    /// Turns a call away.
+    fn full(&self) -> Kind {
+        Kind::BulkheadFull {
+            limit: self.limit.load(Relaxed) as usize,
+        }
+    }
+
+    /// Lets a call in that found no place, in a dry run.
+    #[cold]
+    fn run_beyond(self: &Arc<Self>, max_queue: u32) -> Permit {
+        let permit = self.overrun();
+        let limit = self.limit.load(Relaxed);
+        if !self.counts().would_wait(limit, max_queue) {
+            self.would_have_refused(self.full());
+        }
+        permit
+    }
+
+    /// Lets a call run whatever the limit says.
+    #[cold]
+    fn overrun(self: &Arc<Self>) -> Permit {
+        let at_once = self.update(|counts| (counts.waiting == 0).then(|| counts.overrun()));
+        if at_once.is_none() {
+            let _queue = self.lock();
+            self.update(|counts| Some(counts.overrun()));
+        }
+        self.permit()
+    }
+
+    /// Turns a call away, if refusals count; else the call has to run.
     #[inline]
-    pub(super) fn refuse(&self, kind: Kind) -> Rejection {
+    pub(super) fn refuse(&self, kind: Kind) -> Option<Rejection> {
+        let rule = self.rule();
+        if !rule.is_enabled() || !rule.enforce().applies() {
+            if rule.is_enabled() {
+                self.would_have_refused(kind);
+            }
+            return None;
+        }
         self.refused.fetch_add(1, Relaxed);
         self.emitter
             .emit(EventKind::CallRejected { kind: kind.clone() });
         // One wait from now, the queue has either moved or should not be waited for.
-        Rejection::new(kind, LAYER, self.emitter.name()).with_retry_after(Some(self.max_wait()))
+        let rejection = Rejection::new(kind, LAYER, self.emitter.name());
+        Some(rejection.with_retry_after(Some(self.max_wait())))
     }
 
     #[cold]
-    fn tell_admitted(&self, waited: Duration) {
+    fn would_have_refused(&self, kind: Kind) {
+        self.would_refuse.fetch_add(1, Relaxed);
+        self.emitter.emit(EventKind::CallWouldBeRejected { kind });
+    }
+
+    #[cold]
+    pub(super) fn tell_admitted(&self, waited: Duration) {
         self.emitter.emit(EventKind::CallAdmitted { waited });
     }
 
     #[cold]
-    fn tell_released(&self) {
+    pub(super) fn tell_released(&self) {
         self.emitter.emit(EventKind::CallReleased);
     }
 
     /// Gives a place back.
     #[inline]
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         if self.update(Counts::leave).is_none() {
             self.leave_to_next();
         }
@@ -212,7 +271,7 @@ impl Permits {
 
     /// Lets those who waited longest run, as far as there are places, and wakes them unlocked.
     fn hand_over(&self, mut queue: MutexGuard<'_, VecDeque<Arc<Slot>>>) {
-        let limit = self.limit.load(Relaxed);
+        let limit = self.rule().promotes_to();
         let mut woken = Vec::new();
         while self.update(|counts| counts.promote(limit)).is_some() {
             let slot = queue
@@ -225,7 +284,7 @@ impl Permits {
     }
 
     /// Somebody stops waiting. If a place was handed over just before, it goes to the next.
-    fn give_up(&self, slot: &Arc<Slot>) {
+    pub(super) fn give_up(&self, slot: &Arc<Slot>) {
         let mut queue = self.lock();
         match queue.iter().position(|waiting| Arc::ptr_eq(waiting, slot)) {
             Some(place) => {
@@ -244,6 +303,21 @@ impl Permits {
         }
     }
 
+    /// Somebody has waited long enough and runs, whatever the limit says, unless a place was handed
+    /// over just before.
+    pub(super) fn jump(&self, slot: &Arc<Slot>) {
+        let mut queue = self.lock();
+        if let Some(place) = queue.iter().position(|waiting| Arc::ptr_eq(waiting, slot)) {
+            queue.remove(place);
+            self.update(|counts| {
+                Some(Counts {
+                    waiting: counts.waiting - 1,
+                    ..counts.overrun()
+                })
+            });
+        }
+    }
+
     /// Changes the counts; `None` if `change` wants nothing changed.
     #[inline]
     fn update(&self, mut change: impl FnMut(Counts) -> Option<Counts>) -> Option<u64> {
@@ -256,101 +330,5 @@ impl Permits {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Slot>>> {
         sync::lock(&self.queue)
-    }
-}
-
-/// A place in a bulkhead; dropping it gives the place back.
-pub struct Permit {
-    permits: Arc<Permits>,
-    /// Whether somebody was told of the admission, and so must be told of the end.
-    observed: bool,
-}
-
-impl Permit {
-    /// Tells of the admission, if anybody wants to know.
-    #[inline]
-    pub(super) fn announce(&mut self, waited: impl FnOnce() -> Duration) {
-        self.observed = self.permits.emitter.wants_calls();
-        if self.observed {
-            self.permits.tell_admitted(waited());
-        }
-    }
-}
-
-impl Drop for Permit {
-    #[inline]
-    fn drop(&mut self) {
-        self.permits.leave();
-        if self.observed {
-            self.permits.tell_released();
-        }
-    }
-}
-
-impl Guard for Permit {
-    /// The place is given back when the guard is dropped, which follows the end at once.
-    #[inline]
-    fn end(self: Pin<&mut Self>, _: End<'_>) {}
-}
-
-impl fmt::Debug for Permit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").finish_non_exhaustive()
-    }
-}
-
-/// A place in the queue; dropping it leaves the queue.
-pub(super) struct Waiter {
-    /// Taken out when the place in the queue becomes a place.
-    permits: Option<Arc<Permits>>,
-    slot: Arc<Slot>,
-}
-
-impl Waiter {
-    /// Ready with a place once one was handed over. Must not be polled after that.
-    pub(super) fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Permit> {
-        let mut meeting = self.slot.lock();
-        if meeting.granted {
-            let permits = self.permits.take().expect("polled after it was ready");
-            return Poll::Ready(Permit {
-                permits,
-                observed: false,
-            });
-        }
-        match &mut meeting.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        if let Some(permits) = self.permits.take() {
-            permits.give_up(&self.slot);
-        }
-    }
-}
-
-/// Where the one who waits and the one who hands over meet.
-#[derive(Default)]
-struct Slot(Mutex<Meeting>);
-
-#[derive(Default)]
-struct Meeting {
-    granted: bool,
-    waker: Option<Waker>,
-}
-
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Meeting> {
-        sync::lock(&self.0)
-    }
-
-    fn grant(&self) -> Option<Waker> {
-        let mut meeting = self.lock();
-        meeting.granted = true;
-        meeting.waker.take()
     }
 }

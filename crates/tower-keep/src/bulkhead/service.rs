@@ -9,7 +9,8 @@ use tower_service::Service;
 
 use super::{
     future::ResponseFuture,
-    permits::{Admission, Permit, Permits},
+    permit::Permit,
+    permits::{Admission, Permits},
     wait::Wait,
 };
 use crate::{

@@ -1,4 +1,5 @@
-use super::state::{Arrival, Counts};
+use super::state::{Arrival, Counts, Rule};
+use crate::config::Enforce;
 
 const fn counts(running: u32, waiting: u32) -> Counts {
     Counts { running, waiting }
@@ -41,4 +42,18 @@ fn a_place_goes_to_the_next_only_under_the_limit() {
     assert_eq!(counts(0, 2).promote(1), Some(counts(1, 1)));
     assert_eq!(counts(1, 2).promote(1), None);
     assert_eq!(counts(0, 0).promote(1), None);
+}
+
+#[test]
+fn a_word_holds_the_rule() {
+    for limit in [0, 1, u32::MAX] {
+        for enforce in [0, 50, 100].map(Enforce::percent) {
+            let rule = Rule::from_word(Rule::new(true, enforce, limit).to_word());
+            assert_eq!((rule.limit(), rule.enforce()), (limit, enforce));
+            assert!(rule.is_enabled());
+            let off = Rule::new(false, enforce, limit);
+            assert_eq!((off.limit(), off.enforce()), (u32::MAX, enforce));
+            assert!(!off.is_enabled());
+        }
+    }
 }

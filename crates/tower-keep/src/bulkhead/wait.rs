@@ -9,7 +9,10 @@ use std::{
 use pin_project::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::permits::{Admission, Permit, Permits, Waiter};
+use super::{
+    permit::{Permit, Waiter},
+    permits::{Admission, Permits},
+};
 use crate::{
     common::clock,
     context,
@@ -111,6 +114,13 @@ impl Future for Wait {
         let timer = this.timer.as_pin_mut().expect("set above");
         ready!(timer.poll(cx));
         let waited = clock::now() - since;
-        Poll::Ready(Err(this.permits.refuse(Kind::QueueTimeout { waited })))
+        Poll::Ready(match this.permits.refuse(Kind::QueueTimeout { waited }) {
+            Some(rejection) => Err(rejection),
+            None => {
+                let mut permit = this.waiter.overrun();
+                permit.announce(|| waited);
+                Ok(permit)
+            }
+        })
     }
 }
