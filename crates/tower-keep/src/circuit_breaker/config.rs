@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::LAYER;
+use super::{LAYER, Mode};
 use crate::{
     common::window::CountWindow,
-    config::{Check, ConfigError},
+    config::{Check, ConfigError, Enforce},
 };
 
 /// When a breaker opens, for how long, and how it comes back.
@@ -28,6 +28,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CircuitBreakerConfig {
+    /// Whether it does anything. Default true; false is [`Mode::Disabled`], unless somebody steers
+    /// it by its handle.
+    pub enabled: bool,
+    /// How many of the calls that it would turn away it does turn away. Default all; 0 is
+    /// [`Mode::ObserveOnly`]. A breaker that is forced open turns away all of them.
+    pub enforce: Enforce,
     /// Which calls the rates are taken over. Default: those of the last 10 s.
     pub window: Window,
     /// Opens when at least this share of the calls in the window failed. Default 0.5: half of the
@@ -105,6 +111,8 @@ pub enum Window {
 impl Default for CircuitBreakerConfig {
     fn default() -> Self {
         Self {
+            enabled: true,
+            enforce: Enforce::ALL,
             window: Window::Time(Duration::from_secs(10)),
             failure_rate: Some(0.5),
             min_calls: 20,
@@ -160,6 +168,7 @@ impl CircuitBreakerConfig {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let check = Check(LAYER);
+        self.enforce.check(check)?;
         self.check_window()?;
         self.check_rules()?;
         check.duration("open_for", self.open_for)?;
@@ -230,6 +239,24 @@ impl CircuitBreakerConfig {
                     .to_owned()
             },
         )
+    }
+
+    /// Who decides, if a person asks for `asked`: what is configured counts where nobody steers.
+    pub(super) fn mode(&self, asked: Mode) -> Mode {
+        match asked {
+            Mode::Auto if !self.enabled => Mode::Disabled,
+            Mode::Auto if self.enforce.is_dry_run() => Mode::ObserveOnly,
+            _ => asked,
+        }
+    }
+
+    /// How many refusals count in this mode.
+    pub(super) fn enforced(&self, mode: Mode) -> Enforce {
+        match mode {
+            Mode::Auto => self.enforce,
+            Mode::ObserveOnly => Enforce::DRY_RUN,
+            Mode::Disabled | Mode::ForcedClosed | Mode::ForcedOpen => Enforce::ALL,
+        }
     }
 
     /// The share of failed probes that opens the breaker again.

@@ -4,6 +4,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
+
 use super::{
     LAYER,
     config::CircuitBreakerConfig,
@@ -11,7 +13,8 @@ use super::{
     meter::Meter,
     mode::{Mode, State},
     permit::Permit,
-    state::{Admission, BRIEFLY, Machine, Moment},
+    saved::Remains,
+    state::{Admission, BRIEFLY, Change, Machine, Moment},
 };
 use crate::{
     classify::{Class, Verdict},
@@ -21,7 +24,7 @@ use crate::{
         window::{Counts, Outcome},
     },
     config::ConfigError,
-    observe::{Emitter, EventKind},
+    observe::{Emitter, EventKind, Fact},
     rejection::{Kind, Rejection},
 };
 
@@ -34,6 +37,8 @@ pub(super) struct Core {
     gate: AtomicGate,
     meter: Meter,
     machine: Mutex<Machine>,
+    /// For those who wait until it is not open any more.
+    pub(super) changed: Arc<Notify>,
     pub(super) emitter: Emitter,
     born: Instant,
     /// The same as [`clock::millis`] gives it.
@@ -50,17 +55,61 @@ pub(super) struct Ticket {
 impl Core {
     pub(super) fn new(config: CircuitBreakerConfig) -> Result<Arc<Self>, ConfigError> {
         config.check()?;
+        Ok(Self::unchecked(config, Emitter::new(LAYER)))
+    }
+
+    fn unchecked(config: CircuitBreakerConfig, emitter: Emitter) -> Arc<Self> {
         let meter = Meter::new(&config);
         let machine = Machine::new(config);
         let born = clock::now();
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             gate: AtomicGate::new(machine.gate()),
             meter,
             machine: Mutex::new(machine),
-            emitter: Emitter::new(LAYER),
+            changed: Arc::default(),
+            emitter,
             born,
             born_millis: clock::millis(born),
-        }))
+        })
+    }
+
+    /// A fresh one for a key. What a person has decided holds for it too.
+    pub(super) fn fork(&self, key: &str, config: CircuitBreakerConfig) -> Arc<Self> {
+        let mode = self.look(|machine, _| machine.asked);
+        let fork = Self::unchecked(config, self.emitter.for_key(key));
+        fork.change_quietly(|machine| machine.set_mode(mode, Duration::ZERO));
+        fork
+    }
+
+    /// Whether it decides as a fresh one would. Calls that went well are no reason to keep it.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.look(|machine, _| {
+            let (counts, in_a_row) = self.counts(machine.gate().generation);
+            machine.is_fresh() && counts.bad == 0 && counts.slow == 0 && in_a_row == 0
+        })
+    }
+
+    /// Takes over what was saved before a restart; false if it is in use already.
+    pub(super) fn restore(&self, remains: &Remains) -> bool {
+        if !self.is_fresh() {
+            return false;
+        }
+        let now = self.now();
+        let generation = self.change(|machine| {
+            machine.restore(remains, now);
+            machine.gate().generation
+        });
+        let millis = self.millis(clock::now());
+        let Remains {
+            counts, in_a_row, ..
+        } = remains;
+        self.meter.restore(millis, generation, *counts, *in_a_row);
+        true
+    }
+
+    /// Whether nobody has steered it by hand.
+    pub(super) fn is_automatic(&self) -> bool {
+        self.look(|machine, _| machine.asked == Mode::Auto)
     }
 
     /// Lets a call through or turns it away.
@@ -86,26 +135,41 @@ impl Core {
     /// Lets a call through or turns it away, whatever the state.
     #[inline(never)]
     pub(super) fn admit_by_rule(self: &Arc<Self>) -> Result<Permit, Rejection> {
+        self.try_admit().map_err(|retry_after| {
+            let kind = Kind::CircuitOpen;
+            self.emitter.emit(EventKind::CallRejected { kind });
+            let rejection = Rejection::new(Kind::CircuitOpen, LAYER, self.emitter.name());
+            rejection.with_retry_after(retry_after)
+        })
+    }
+
+    /// Lets a call through, or says when to ask again, if that is known.
+    pub(super) fn try_admit(self: &Arc<Self>) -> Result<Permit, Option<Duration>> {
         let gate = self.gate.load();
         let admission = self
             .admission(gate)
             .unwrap_or_else(|| self.change(|machine| machine.admit(self.moment())));
+        self.emitter.note(|| {
+            let state = gate.rule.state(&admission)?.as_str();
+            Some(Fact::State { state })
+        });
         match admission {
             Admission::Counted { generation } => Ok(self.permit(generation, None)),
             Admission::Uncounted => Ok(self.permit(UNCOUNTED, None)),
             Admission::Probe { generation, id } => Ok(self.permit(generation, Some(id))),
-            Admission::Refused { .. } if gate.observes => {
+            Admission::Refused { .. } if !gate.enforce.applies() => {
                 let kind = Kind::CircuitOpen;
                 self.emitter.emit(EventKind::CallWouldBeRejected { kind });
                 Ok(self.permit(UNCOUNTED, None))
             }
-            Admission::Refused { retry_after } => {
-                let kind = Kind::CircuitOpen;
-                self.emitter.emit(EventKind::CallRejected { kind });
-                let rejection = Rejection::new(Kind::CircuitOpen, LAYER, self.emitter.name());
-                Err(rejection.with_retry_after(retry_after))
-            }
+            Admission::Refused { retry_after } => Err(retry_after),
         }
+    }
+
+    /// Whether every call is let through and counted.
+    #[inline]
+    pub(super) fn is_wide_open(&self) -> bool {
+        self.gate.wide_open().is_some()
     }
 
     /// What the gate alone tells; `None` if the state machine has to be asked.
@@ -193,6 +257,8 @@ impl Core {
             self.change(|machine| {
                 machine.probe_ended(generation, id, outcome, verdict.retry_after, at);
             });
+            // Its place may be free, in the same state.
+            self.changed.notify_waiters();
         } else if let Some(outcome) = outcome
             && let Some(cause) = self.meter.record(self.millis(now), generation, outcome)
             && gate.rule != Rule::AllCounted
@@ -216,12 +282,20 @@ impl Core {
 
     pub(super) fn update(&self, config: CircuitBreakerConfig) -> Result<(), ConfigError> {
         config.check()?;
+        let old = self.look(|machine, _| machine.config().clone());
+        let new = config.clone();
+        self.configure(config);
+        self.emitter.updated(&old, &new);
+        Ok(())
+    }
+
+    /// Takes over a checked configuration.
+    pub(super) fn configure(&self, config: CircuitBreakerConfig) {
+        let now = self.now();
         self.change(|machine| {
             self.meter.update(&config);
-            machine.update(config);
+            machine.update(config, now);
         });
-        self.emitter.emit(EventKind::ConfigUpdated);
-        Ok(())
     }
 
     /// Looks at everything at one moment.
@@ -239,18 +313,7 @@ impl Core {
 
     /// Works on the state machine, opens the gate accordingly, and tells what happened.
     fn change<R>(&self, work: impl FnOnce(&mut Machine) -> R) -> R {
-        let (result, changes) = {
-            let mut machine = self.lock();
-            let before = machine.gate();
-            let result = work(&mut machine);
-            let gate = machine.gate();
-            if gate.generation != before.generation {
-                self.meter.clear();
-            }
-            self.gate
-                .store(gate, machine.until(), machine.config().ramp);
-            (result, machine.take_changes())
-        };
+        let (result, changes) = self.change_quietly(work);
         for change in changes {
             self.emitter.emit(EventKind::StateChanged {
                 from: change.from.as_str(),
@@ -261,6 +324,25 @@ impl Core {
             });
         }
         result
+    }
+
+    fn change_quietly<R>(&self, work: impl FnOnce(&mut Machine) -> R) -> (R, Vec<Change>) {
+        let (result, changes, moved) = {
+            let mut machine = self.lock();
+            let before = machine.gate();
+            let result = work(&mut machine);
+            let gate = machine.gate();
+            if gate.generation != before.generation {
+                self.meter.clear();
+            }
+            self.gate
+                .store(gate, machine.until(), machine.config().ramp);
+            (result, machine.take_changes(), gate != before)
+        };
+        if moved {
+            self.changed.notify_waiters();
+        }
+        (result, changes)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Machine> {

@@ -46,8 +46,8 @@ impl<P, F> WithFallback<P, F> {
         }
     }
 
-    fn answered(&self) {
-        self.emitter.emit(EventKind::FallbackAnswered);
+    fn answered(&self, cause: &'static str) {
+        self.emitter.emit(EventKind::FallbackAnswered { cause });
     }
 }
 
@@ -65,8 +65,8 @@ where
             return Protocol::<Response<B>, E>::reject(&self.protocol, wire, rejection);
         }
         let mut response = (self.answer)(&rejection).map(Into::into);
+        self.answered(rejection.kind().as_str());
         response.extensions_mut().insert(rejection);
-        self.answered();
         Ok(own_answer(wire, response))
     }
 
@@ -93,7 +93,7 @@ where
 
     fn reject<G: Guard>(&self, _: Wire, rejection: Rejection) -> Result<T, E> {
         let answer = (self.answer)(&rejection);
-        self.answered();
+        self.answered(rejection.kind().as_str());
         answer
     }
 

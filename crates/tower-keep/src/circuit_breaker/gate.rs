@@ -1,8 +1,12 @@
 use std::time::Duration;
 
-use crate::common::{
-    atomic::{Acquire, AtomicU64, Relaxed, Release},
-    clock::whole_nanos,
+use super::{mode::State, state::Admission};
+use crate::{
+    common::{
+        atomic::{Acquire, AtomicU64, Relaxed, Release},
+        clock::whole_nanos,
+    },
+    config::Enforce,
 };
 
 /// What to do with a call, in a word that every call can read.
@@ -12,8 +16,8 @@ pub(super) struct Gate {
     /// Moves on with every change of state; what was admitted in one generation says nothing in
     /// another.
     pub(super) generation: u64,
-    /// Whether refusals are only spoken about.
-    pub(super) observes: bool,
+    /// How many of the refusals are more than spoken about.
+    pub(super) enforce: Enforce,
 }
 
 /// How calls are let through.
@@ -49,21 +53,37 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// The state that a call finds which is admitted so; none if the breaker does nothing.
+    pub(super) fn state(self, admission: &Admission) -> Option<State> {
+        match (admission, self) {
+            (_, Self::AllUncounted) => None,
+            (Admission::Probe { .. }, _) | (_, Self::Ask) => Some(State::HalfOpen),
+            (_, Self::NoneUntil | Self::None) => Some(State::Open),
+            (_, Self::All | Self::AllCounted | Self::Ramp) => Some(State::Closed),
+        }
+    }
+}
+
 impl Gate {
     fn pack(self) -> u64 {
-        (self.generation << GENERATION_SHIFT) | (u64::from(self.observes) << 3) | self.rule as u64
+        let enforce = u64::from(self.enforce.as_percent()) << ENFORCE_SHIFT;
+        (self.generation << GENERATION_SHIFT) | enforce | self.rule as u64
     }
 
     fn unpack(word: u64) -> Self {
         Self {
             rule: Rule::from_bits(word & 0b111),
             generation: word >> GENERATION_SHIFT,
-            observes: word & 0b1000 != 0,
+            enforce: Enforce::percent((word >> ENFORCE_SHIFT) as u8 & PERCENT),
         }
     }
 }
 
-const GENERATION_SHIFT: u32 = 4;
+const ENFORCE_SHIFT: u32 = 3;
+/// The bits of a percentage.
+const PERCENT: u8 = 0x7f;
+const GENERATION_SHIFT: u32 = 10;
 /// The bits of a rule that neither [`Rule::All`] nor [`Rule::AllCounted`] has.
 const WIDE_OPEN_IF_ZERO: u64 = 0b110;
 

@@ -1,8 +1,10 @@
 use std::{fmt, sync::Arc};
 
-use super::{Breaker, CircuitBreakerConfig, CircuitBreakerSnapshot, core::Core, mode::Mode};
+use super::{
+    Breaker, CircuitBreakerConfig, CircuitBreakerSnapshot, core::Core, mode::Mode, saved::Saved,
+};
 use crate::{
-    config::ConfigError,
+    config::{ConfigError, steerable},
     observe::{Subscription, Vitals, Watch},
 };
 
@@ -94,6 +96,20 @@ impl Watch for CircuitBreakerHandle {
         self.snapshot().vitals(&self.core)
     }
 }
+
+steerable!(
+    CircuitBreakerHandle, CircuitBreakerConfig, |handle| &handle.core.emitter,
+    alternatives: ["window"],
+    actions: {
+        "auto" => |handle| handle.auto(),
+        "disable" => |handle| handle.disable(),
+        "force_closed" => |handle| handle.force_closed(),
+        "force_open" => |handle| handle.force_open(),
+        "observe_only" => |handle| handle.observe_only(),
+        "reset" => |handle| handle.reset(),
+    },
+    saves: Saved
+);
 
 impl fmt::Debug for CircuitBreakerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

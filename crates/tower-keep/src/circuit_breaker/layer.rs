@@ -9,7 +9,8 @@ use crate::{
     classify::{ResponseHead, Verdict},
     common::macros::protocol_conversions,
     config::ConfigError,
-    observe::Observer,
+    keyed::{Keyable, keyed_by},
+    observe::{EventKind, Observer},
     protocol::{By, Http, Plain},
     rejection::Rejection,
 };
@@ -120,6 +121,49 @@ impl<P> CircuitBreakerLayer<P> {
 }
 
 protocol_conversions!(CircuitBreakerLayer { core });
+keyed_by!(CircuitBreakerLayer<P>);
+
+impl<P: Clone> Keyable for CircuitBreakerLayer<P> {
+    type Config = CircuitBreakerConfig;
+    type Handle = CircuitBreakerHandle;
+
+    fn fork(&self, key: &str, config: CircuitBreakerConfig) -> Self {
+        Self {
+            core: self.core.fork(key, config),
+            protocol: self.protocol.clone(),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        // Every call that runs shares it, and so does every handle.
+        Arc::strong_count(&self.core) == 1 && self.core.is_fresh()
+    }
+
+    /// Failures in a row, and a window that counts calls, have no age of their own.
+    fn is_forgettable(&self) -> bool {
+        Arc::strong_count(&self.core) == 1 && self.core.is_automatic()
+    }
+
+    fn steering(&self) -> CircuitBreakerHandle {
+        self.handle()
+    }
+
+    fn configuration(&self) -> CircuitBreakerConfig {
+        self.handle().config()
+    }
+
+    fn check(&self, config: &CircuitBreakerConfig) -> Result<(), ConfigError> {
+        config.check()
+    }
+
+    fn configure(&self, config: CircuitBreakerConfig) {
+        self.core.configure(config);
+    }
+
+    fn tell(&self, kind: EventKind) {
+        self.core.emitter.emit(kind);
+    }
+}
 
 impl<S, P: Clone> Layer<S> for CircuitBreakerLayer<P> {
     type Service = CircuitBreaker<S, P>;

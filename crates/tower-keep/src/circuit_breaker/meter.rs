@@ -160,6 +160,17 @@ impl Meter {
         self.windows.streak.count(generation)
     }
 
+    /// Counts again what was counted before a restart; opens nothing by itself.
+    pub(super) fn restore(&self, millis: u64, generation: u64, counts: Counts, in_a_row: u32) {
+        for nth in 0..counts.total {
+            let (bad, slow) = (nth < counts.bad, nth < counts.slow);
+            self.put(millis, generation, Outcome { bad, slow });
+        }
+        for _ in 0..in_a_row {
+            self.windows.streak.lengthen(generation);
+        }
+    }
+
     /// Forgets every call, before a new generation begins to count.
     pub(super) fn clear(&self) {
         self.windows.streak.clear();

@@ -36,6 +36,10 @@
 //! # let _ = app;
 //! ```
 //!
+//! Under a balancer each endpoint has a breaker of its own, in
+//! [back-pressure](CircuitBreakerLayer::backpressure): it is not ready while it is open, and the call
+//! goes to another endpoint.
+//!
 //! # States
 //!
 //! **Closed**: calls go through and are counted in a window that slides. It opens on failures in a
@@ -69,6 +73,7 @@
 //! [`Breaker`] guards any future or, in two steps, any code; a handle or layer gives the one it
 //! shares.
 
+mod backpressure;
 mod breaker;
 mod cause;
 mod config;
@@ -82,6 +87,7 @@ mod meter;
 mod mode;
 mod permit;
 mod probes;
+mod saved;
 mod service;
 mod snapshot;
 mod state;
@@ -90,6 +96,7 @@ mod streak;
 mod tests;
 
 pub use self::{
+    backpressure::{Backpressure, BackpressureLayer},
     breaker::Breaker,
     config::{CircuitBreakerConfig, Window},
     fallback::WithFallback,

@@ -238,10 +238,11 @@ impl Permit {
         let verdict = match self.answered {
             None => {
                 self.slow = self.took_long(now);
-                if failed || self.slow {
-                    Verdict::failure()
-                } else {
-                    Verdict::ignored()
+                match (failed || self.slow, cancel::reason()) {
+                    (false, _) => Verdict::ignored(),
+                    // It was slow, and might still have been good.
+                    (true, cancel::Reason::Hedged) if !panicked => Verdict::success(),
+                    (true, _) => Verdict::failure(),
                 }
             }
             Some(_) if failed => Verdict::failure(),

@@ -30,6 +30,10 @@ impl<S, P> CircuitBreaker<S, P> {
     }
 
     inner_accessors!();
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
 }
 
 impl<S, Req, P> Service<Req> for CircuitBreaker<S, P>
@@ -69,6 +73,20 @@ impl<S, P: Clone> CircuitBreaker<S, P> {
     {
         let future = permit.in_service(|| self.inner.call(request));
         ResponseFuture::admitted(permit, future, self.protocol.clone(), wire)
+    }
+
+    /// Makes a call that was let through before.
+    pub(super) fn call_with_permit<Req>(
+        &mut self,
+        permit: Permit,
+        request: Req,
+    ) -> ResponseFuture<S::Future, P>
+    where
+        S: Service<Req>,
+        P: Inspect<Req>,
+    {
+        let wire = self.protocol.wire(&request);
+        self.run(permit, request, wire)
     }
 
     /// Apart, as is all that a closed breaker does not do, so that the usual call is short.

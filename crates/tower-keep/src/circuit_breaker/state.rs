@@ -20,18 +20,21 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Machine {
     config: CircuitBreakerConfig,
+    /// What a person asked for.
+    pub(super) asked: Mode,
+    /// What follows from that and from the configuration.
     mode: Mode,
-    inside: Inside,
+    pub(super) inside: Inside,
     generation: u64,
     /// Openings since the last recovery that lasted.
-    openings: u32,
+    pub(super) openings: u32,
     since: Duration,
     cause: Cause,
     changes: Vec<Change>,
 }
 
 #[derive(Debug)]
-enum Inside {
+pub(super) enum Inside {
     Closed,
     Ramp { until: Duration },
     Open { until: Duration },
@@ -69,8 +72,9 @@ pub(super) struct Moment {
 impl Machine {
     pub(super) fn new(config: CircuitBreakerConfig) -> Self {
         Self {
+            asked: Mode::Auto,
+            mode: config.mode(Mode::Auto),
             config,
-            mode: Mode::Auto,
             inside: Inside::Closed,
             generation: 0,
             openings: 0,
@@ -156,7 +160,13 @@ impl Machine {
     }
 
     /// Steers it by hand. A breaker that is forced open or disabled starts afresh afterwards.
-    pub(super) fn set_mode(&mut self, mode: Mode, now: Duration) {
+    pub(super) fn set_mode(&mut self, asked: Mode, now: Duration) {
+        self.asked = asked;
+        self.follow(now);
+    }
+
+    fn follow(&mut self, now: Duration) {
+        let mode = self.config.mode(self.asked);
         if mode == self.mode {
             return;
         }
@@ -195,8 +205,9 @@ impl Machine {
 
     /// Takes a new configuration. The state stays, and so do the time that it is open for and the
     /// number of probes that it waits for.
-    pub(super) fn update(&mut self, config: CircuitBreakerConfig) {
+    pub(super) fn update(&mut self, config: CircuitBreakerConfig, now: Duration) {
         self.config = config;
+        self.follow(now);
     }
 
     /// Whatever time alone brings about: the end of the ramp, leases that are up.
@@ -256,7 +267,7 @@ impl Machine {
         self.enter(inside, cause, now);
     }
 
-    fn enter(&mut self, inside: Inside, cause: Cause, now: Duration) {
+    pub(super) fn enter(&mut self, inside: Inside, cause: Cause, now: Duration) {
         let from = self.state();
         self.inside = inside;
         self.generation += 1;
@@ -300,7 +311,7 @@ impl Machine {
         Gate {
             rule,
             generation: self.generation,
-            observes: self.mode == Mode::ObserveOnly,
+            enforce: self.config.enforced(self.mode),
         }
     }
 

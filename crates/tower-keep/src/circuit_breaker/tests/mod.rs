@@ -14,7 +14,7 @@ use super::{
     mode::{Mode, State},
     state::{Admission, Change, Machine, Moment},
 };
-use crate::common::window::Outcome;
+use crate::{common::window::Outcome, config::Enforce};
 
 const GOOD: Outcome = Outcome {
     bad: false,

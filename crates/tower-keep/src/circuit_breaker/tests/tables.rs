@@ -246,7 +246,7 @@ fn modes_rule_over_the_state() {
         (counted(4), String::new())
     );
     trip(&mut machine, None, at(1.0));
-    assert!(machine.gate().observes);
+    assert!(machine.gate().enforce.is_dry_run());
     assert_eq!(
         told(&mut machine, Mode::Disabled),
         (
@@ -281,11 +281,11 @@ fn a_gate_survives_its_word() {
         Rule::None,
     ];
     for (generation, rule) in (1_000..).zip(rules) {
-        for observes in [true, false] {
+        for enforce in [0, 1, 50, 100].map(Enforce::percent) {
             let gate = Gate {
                 rule,
                 generation,
-                observes,
+                enforce,
             };
             assert_eq!(AtomicGate::new(gate).load(), gate);
         }
