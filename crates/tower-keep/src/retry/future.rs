@@ -13,6 +13,8 @@ use tower_service::Service;
 use super::{Replay, shared::Shared, state::Failed};
 use crate::{
     classify::Verdict,
+    common::tried::{self, Tried},
+    observe::in_attempt,
     protocol::{Inspect, Protocol, Wire},
 };
 
@@ -56,6 +58,8 @@ pub(super) struct Call<S, Req, P, R: Replay<Req>> {
     pub(super) wire: Wire,
     pub(super) attempt: u32,
     pub(super) max_attempts: u32,
+    /// Where the attempts went so far: a balancer inside sends the next elsewhere.
+    pub(super) tried: Tried,
 }
 
 impl<S, Req, P, R> ResponseFuture<S, Req, P, R>
@@ -84,7 +88,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let StepProjected::Trying(trying) = this.step.as_mut().project() {
-            let outcome = ready!(trying.poll(cx));
+            let outcome = ready!(in_attempt(this.call.attempt, || trying.poll(cx)));
             let Some(verdict) = this.call.open_verdict(&outcome) else {
                 return Poll::Ready(outcome);
             };
@@ -121,6 +125,7 @@ where
         verdict: &Verdict,
         outcome: Result<S::Response, S::Error>,
     ) -> Option<Result<S::Response, S::Error>> {
+        self.tried.add_noted();
         let Some(wait) = self.wait_after(verdict, outcome.is_ok()) else {
             self.saved = None;
             return Some(outcome);
@@ -174,7 +179,9 @@ where
                     step.set(Step::Trying(trying));
                 }
                 StepProjected::Trying(trying) => {
-                    let outcome = ready!(trying.poll(cx));
+                    let (tried, attempt) = (self.tried, self.attempt);
+                    let poll = || in_attempt(attempt, || trying.poll(cx));
+                    let outcome = ready!(tried::avoiding(tried, poll));
                     let Some(verdict) = self.open_verdict(&outcome) else {
                         return Poll::Ready(outcome);
                     };
@@ -193,7 +200,7 @@ where
             .as_ref()
             .expect("a wait is only begun with a request to send after it");
         let request = self.replay.again(saved, self.attempt, self.wire);
-        self.inner.call(request)
+        in_attempt(self.attempt, || self.inner.call(request))
     }
 }
 

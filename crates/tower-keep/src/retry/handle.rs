@@ -2,9 +2,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::{Budget, RetryConfig, Skip, shared::Shared};
+use super::{Budget, RetryConfig, Skip, saved::Saved, shared::Shared};
 use crate::{
-    config::ConfigError,
+    config::{ConfigError, steerable},
     observe::{Condition, Subscription, Vitals, Watch},
 };
 
@@ -93,3 +93,8 @@ impl Watch for RetryHandle {
         Vitals::new(&self.shared.live.emitter, condition, summary)
     }
 }
+
+steerable!(
+    RetryHandle, RetryConfig, |handle| &handle.shared.live.emitter,
+    saves: Saved
+);

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     config::ConfigError,
-    observe::{Emitter, Observer},
+    keyed::{Keyable, keyed_by},
+    observe::{Emitter, EventKind, Observer},
     protocol::{Grpc, Http, Plain},
 };
 
@@ -194,5 +195,49 @@ impl<S, P: Clone, R: Clone> Layer<S> for RetryLayer<P, R> {
             self.protocol.clone(),
             self.replay.clone(),
         )
+    }
+}
+
+keyed_by!(RetryLayer<P, R>);
+
+/// Each key has a budget of its own, also where the layer was given one to share.
+///
+/// The service inside has to take requests as they come, which axum's does; give others a layer with
+/// [`same_body`](RetryLayer::same_body).
+impl<P: Clone, R: Clone> Keyable for RetryLayer<P, R> {
+    type Config = RetryConfig;
+    type Handle = RetryHandle;
+
+    fn fork(&self, key: &str, config: RetryConfig) -> Self {
+        Self {
+            shared: Arc::new(self.shared.fork(key, config)),
+            protocol: self.protocol.clone(),
+            replay: self.replay.clone(),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        // Every call that runs shares it, and so does every handle.
+        Arc::strong_count(&self.shared) == 1 && self.shared.budget.is_fresh()
+    }
+
+    fn steering(&self) -> RetryHandle {
+        self.handle()
+    }
+
+    fn configuration(&self) -> RetryConfig {
+        self.shared.config()
+    }
+
+    fn check(&self, config: &RetryConfig) -> Result<(), ConfigError> {
+        config.check()
+    }
+
+    fn configure(&self, config: RetryConfig) {
+        self.shared.configure(config);
+    }
+
+    fn tell(&self, kind: EventKind) {
+        self.emitter().emit(kind);
     }
 }

@@ -60,34 +60,35 @@
 //! # takes(client);
 //! ```
 
-mod body;
-mod budget;
 mod config;
 mod future;
 mod handle;
 mod layer;
-mod memory;
-mod replay;
 mod request;
+mod saved;
 mod service;
 mod shared;
 mod state;
-mod tape;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    body::{ReplayBody, ReplayError},
-    budget::{Budget, BudgetConfig},
-    config::RetryConfig,
+    config::{RetriedUpstream, RetryConfig},
     future::ResponseFuture,
     handle::{RetryHandle, RetrySnapshot},
     layer::RetryLayer,
-    memory::{ReplayMemory, replay_memory, set_replay_memory_limit},
-    replay::{BodyKind, Cloned, MapBody, Replay, Replayed, SameBody, SavedRequest, Streamed},
-    request::{Attempt, MaxAttempts, Retryable},
+    request::MaxAttempts,
     service::Retry,
-    state::{Failed, Skip},
+    state::Failed,
+};
+#[doc(no_inline)]
+pub use crate::{
+    budget::{Budget, BudgetConfig},
+    replay::{
+        Attempt, BodyKind, Cloned, MapBody, Replay, ReplayBody, ReplayError, ReplayMemory,
+        Replayed, Retryable, SameBody, SavedRequest, Skip, Streamed, replay_memory,
+        set_replay_memory_limit,
+    },
 };
 
 pub(crate) const LAYER: &str = "retry";

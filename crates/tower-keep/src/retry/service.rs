@@ -4,11 +4,13 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::Extensions;
 use tower_service::Service;
 
-use super::{MaxAttempts, Replay, Replayed, ResponseFuture, future::Call, shared::Shared};
+use super::{Attempt, MaxAttempts, Replay, Replayed, ResponseFuture, future::Call, shared::Shared};
 use crate::{
-    common::macros::inner_accessors,
+    common::{macros::inner_accessors, tried::Tried},
+    observe::in_attempt,
     protocol::{Http, Inspect, Protocol},
 };
 
@@ -51,18 +53,28 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        self.shared.budget.record_call();
+        let own = self.shared.max_attempts();
+        if own > 0 {
+            self.shared.budget.record_call();
+            self.shared.note_budget();
+        }
         // The service that was made ready takes the call; its clone stays here.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let wire = self.protocol.wire(&request);
-        let wanted = self
-            .protocol
-            .head(&request)
-            .and_then(|head| head.extensions.get());
-        let max_attempts = match wanted {
-            Some(MaxAttempts(wanted)) => *wanted,
-            None => self.shared.max_attempts(),
+        let extensions = self.protocol.head(&request).map(|head| head.extensions);
+        let max_attempts = match extensions.and_then(Extensions::get) {
+            Some(MaxAttempts(wanted)) if own > 0 => *wanted,
+            _ => own,
+        };
+        // A retry of a layer outside, which would be multiplied here.
+        let is_retry = extensions
+            .and_then(Extensions::get)
+            .is_some_and(|Attempt(attempt)| *attempt > 1);
+        let max_attempts = if is_retry && self.shared.leaves_retries_alone() {
+            max_attempts.min(1)
+        } else {
+            max_attempts
         };
         let (request, saved) = if max_attempts > 1 {
             let cap = self.shared.max_replay_bytes();
@@ -71,7 +83,7 @@ where
         } else {
             (self.replay.once(request), None)
         };
-        let trying = inner.call(request);
+        let trying = in_attempt(1, || inner.call(request));
         ResponseFuture::new(
             trying,
             Call {
@@ -83,6 +95,7 @@ where
                 wire,
                 attempt: 1,
                 max_attempts,
+                tried: Tried::NONE,
             },
         )
     }

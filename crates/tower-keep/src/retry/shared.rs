@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Budget, LAYER, RetryConfig, Skip,
+    Budget, LAYER, RetriedUpstream, RetryConfig, Skip,
     state::{self, Failed},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     common::{clock, sync},
     config::ConfigError,
     context,
-    observe::{Emitter, EventKind},
+    observe::{Emitter, EventKind, Fact},
 };
 
 /// What a layer, its clones, services and handles have in common.
@@ -43,20 +43,31 @@ pub(super) struct Live {
 impl Shared {
     pub(super) fn new(config: RetryConfig) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self {
-            budget: Budget::new(config.budget)?,
-            rule: None,
+        Ok(Self::unchecked(config, None, Emitter::new(LAYER)))
+    }
+
+    /// A fresh one for a key, with a budget of its own.
+    pub(super) fn fork(&self, key: &str, config: RetryConfig) -> Self {
+        let emitter = self.live.emitter.for_key(key);
+        Self::unchecked(config, self.rule.clone(), emitter)
+    }
+
+    fn unchecked(config: RetryConfig, rule: Option<Arc<Rule>>, emitter: Emitter) -> Self {
+        Self {
+            budget: Budget::unchecked(config.budget),
+            rule,
             live: Arc::new(Live {
-                emitter: Emitter::new(LAYER),
-                max_attempts: AtomicU32::new(config.max_attempts),
+                emitter,
+                max_attempts: AtomicU32::new(config.attempts()),
                 max_replay_bytes: AtomicUsize::new(config.max_replay_bytes),
                 config: RwLock::new(config),
                 retries: AtomicU64::new(0),
                 skipped: Default::default(),
             }),
-        })
+        }
     }
 
+    /// None at all if the layer is switched off.
     #[inline]
     pub(super) fn max_attempts(&self) -> u32 {
         self.live.max_attempts.load(Relaxed)
@@ -65,6 +76,11 @@ impl Shared {
     #[inline]
     pub(super) fn max_replay_bytes(&self) -> usize {
         self.live.max_replay_bytes.load(Relaxed)
+    }
+
+    /// Whether what is a retry already is sent once.
+    pub(super) fn leaves_retries_alone(&self) -> bool {
+        sync::read(&self.live.config).retried_upstream == RetriedUpstream::Stop
     }
 
     pub(super) fn config(&self) -> RetryConfig {
@@ -76,14 +92,20 @@ impl Shared {
 
     pub(super) fn update(&self, config: RetryConfig) -> Result<(), ConfigError> {
         config.check()?;
-        self.budget.update(config.budget)?;
-        self.live.max_attempts.store(config.max_attempts, Relaxed);
+        let old = self.config();
+        self.configure(config);
+        self.live.emitter.updated(&old, &config);
+        Ok(())
+    }
+
+    /// Takes over a checked configuration.
+    pub(super) fn configure(&self, config: RetryConfig) {
+        self.budget.reconfigure(config.budget);
+        self.live.max_attempts.store(config.attempts(), Relaxed);
         self.live
             .max_replay_bytes
             .store(config.max_replay_bytes, Relaxed);
         *sync::write(&self.live.config) = config;
-        self.live.emitter.emit(EventKind::ConfigUpdated);
-        Ok(())
     }
 
     pub(super) fn retries(&self) -> u64 {
@@ -122,8 +144,14 @@ impl Shared {
         if let Some(deadline) = context::deadline() {
             state::before(deadline, clock::now(), wait)?;
         }
+        let price = if context::inbound_attempt() > 1 {
+            let price = config.retried_upstream.price();
+            price.ok_or(Skip::RetriedUpstream)?
+        } else {
+            1
+        };
         rewind()?;
-        if self.budget.withdraw() {
+        if self.budget.withdraw_all(price) {
             Ok(wait)
         } else {
             Err(Skip::Budget)
@@ -135,12 +163,23 @@ impl Shared {
         self.live
             .emitter
             .emit(EventKind::AttemptScheduled { attempt, after });
+        self.note_budget();
     }
 
     pub(super) fn skip(&self, why: Skip) {
         self.live.skipped[why as usize].fetch_add(1, Relaxed);
-        self.live.emitter.emit(EventKind::RetrySkipped {
+        self.live.emitter.emit(EventKind::AttemptSkipped {
             reason: why.as_str(),
+        });
+        self.note_budget();
+    }
+
+    /// Writes down what the budget has left, where the call is recorded.
+    #[inline]
+    pub(super) fn note_budget(&self) {
+        self.live.emitter.note(|| {
+            let left = self.budget.balance();
+            Some(Fact::Budget { left })
         });
     }
 }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-use super::RetryConfig;
+use super::{RetryConfig, Skip};
 use crate::{
     classify::{Class, Retry, Verdict},
     common::clock::Instant,
@@ -37,57 +35,6 @@ impl Failed {
     /// Whether there is anything to decide: a success is none, a refusal of ours must not be retried.
     pub(super) fn is_open(verdict: &Verdict) -> bool {
         verdict.class != Class::Ignored && (verdict.is_bad() || verdict.retry != Retry::Never)
-    }
-}
-
-/// Why a retry that was wanted was not made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Skip {
-    /// The caller's body failed, so there is no rest to send.
-    BodyFailed,
-    /// More of the body was sent than may be kept.
-    BodyTooLarge,
-    /// The answer came while the body was still being sent.
-    BodyUnfinished,
-    /// The budget is used up.
-    Budget,
-    /// The deadline comes before the end of the wait.
-    Deadline,
-    /// It was the last attempt.
-    MaxAttempts,
-    /// The process keeps as much of request bodies as it may.
-    ReplayMemoryFull,
-    /// The service asked for a longer wait than is allowed.
-    RetryAfterTooLong,
-}
-
-impl Skip {
-    pub(super) const ALL: [Self; 8] = [
-        Self::BodyFailed,
-        Self::BodyTooLarge,
-        Self::BodyUnfinished,
-        Self::Budget,
-        Self::Deadline,
-        Self::MaxAttempts,
-        Self::ReplayMemoryFull,
-        Self::RetryAfterTooLong,
-    ];
-
-    /// The reason as one word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BodyFailed => "body_failed",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyUnfinished => "body_unfinished",
-            Self::Budget => "budget",
-            Self::Deadline => "deadline",
-            Self::MaxAttempts => "max_attempts",
-            Self::ReplayMemoryFull => "replay_memory_full",
-            Self::RetryAfterTooLong => "retry_after_too_long",
-        }
     }
 }
 
