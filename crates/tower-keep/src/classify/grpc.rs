@@ -1,6 +1,6 @@
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
-use super::{Hint, Retry, Verdict, retry_hint};
+use super::{Class, Hint, Retry, Verdict, retry_hint};
 
 /// The status codes of gRPC, with their numbers on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,24 @@ impl GrpcCode {
         Self::Unauthenticated,
     ];
 
+    /// The code that stands for an HTTP status, by the [mapping] of gRPC; 408 and 5xx that it does not
+    /// name are given the nearest.
+    ///
+    /// [mapping]: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+    #[must_use]
+    pub fn from_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            200 => Self::Ok,
+            400 | 500 => Self::Internal,
+            401 => Self::Unauthenticated,
+            403 => Self::PermissionDenied,
+            404 => Self::Unimplemented,
+            408 => Self::DeadlineExceeded,
+            429 | 502 | 503 | 504 => Self::Unavailable,
+            _ => Self::Unknown,
+        }
+    }
+
     /// Reads a `grpc-status`; a number that is not a code is [`Unknown`](Self::Unknown).
     #[must_use]
     pub fn from_bytes(value: &[u8]) -> Self {
@@ -88,6 +106,30 @@ impl GrpcCode {
         };
         verdict.retry(retry).retry_after(after)
     }
+}
+
+/// The verdict on an answer without a `grpc-status` and with an HTTP status other than 200, such as that
+/// of a proxy: by gRPC's own table for such answers, but for two of them. What a gateway broke off (502)
+/// or did not wait for (504) may have been done.
+pub(super) fn of_http_status(status: StatusCode, headers: &HeaderMap) -> Option<Verdict> {
+    if status == StatusCode::OK {
+        return None;
+    }
+    let verdict = GrpcCode::from_status(status).verdict(retry_hint(headers));
+    let class = match status.as_u16() {
+        429 => Class::Overload,
+        503 if verdict.retry_after.is_some() => Class::Overload,
+        _ => verdict.class,
+    };
+    let retry = match (status.as_u16(), verdict.retry) {
+        (502 | 504, Retry::Always) => Retry::IfIdempotent,
+        (_, retry) => retry,
+    };
+    Some(Verdict {
+        class,
+        retry,
+        ..verdict
+    })
 }
 
 /// The verdict of a `grpc-status`, in a head or in trailers, if there is one.

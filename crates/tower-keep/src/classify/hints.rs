@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 pub enum Hint {
     /// After this long.
     After(Duration),
-    /// Not at all: a `grpc-retry-pushback-ms` that is negative or not a number.
+    /// Not at all: a `grpc-retry-pushback-ms` that is negative or not a number, `x-should-retry: false`.
     Never,
 }
 
@@ -20,6 +20,7 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// | header | meaning |
 /// |---|---|
 /// | `grpc-retry-pushback-ms` | milliseconds; negative or not a number: [`Never`](Hint::Never) (gRFC A6) |
+/// | `x-should-retry` | `false`: [`Never`](Hint::Never) |
 /// | `retry-after-ms` | milliseconds |
 /// | `Retry-After` | seconds, or a date (RFC 9110); a date that has passed is now |
 /// | `RateLimit` | `"name";r=0;t=30`: seconds of the slowest policy that has nothing left (IETF draft) |
@@ -40,6 +41,23 @@ pub fn retry_hint(headers: &HeaderMap) -> Option<Hint> {
             None => Hint::Never,
         });
     }
+    if should_retry(headers) == Some(false) {
+        return Some(Hint::Never);
+    }
+    time_hint(headers).map(Hint::After)
+}
+
+/// What a service says in `x-should-retry`, as some public APIs do.
+pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    match headers.get(&SHOULD_RETRY)?.as_bytes() {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
+}
+
+/// When, whether or not it is to be this call.
+pub(super) fn time_hint(headers: &HeaderMap) -> Option<Duration> {
     let millis = headers.get(&RETRY_AFTER_MS).and_then(number);
     millis
         .map(|millis| millis / 1000.0)
@@ -47,10 +65,11 @@ pub fn retry_hint(headers: &HeaderMap) -> Option<Hint> {
         .or_else(|| exhausted_policy(headers))
         .or_else(|| reset(headers, &LIMIT_RESET, &LIMIT_REMAINING))
         .or_else(|| reset(headers, &X_LIMIT_RESET, &X_LIMIT_REMAINING))
-        .map(after)
+        .map(duration)
 }
 
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
@@ -62,8 +81,12 @@ const X_LIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remai
 const EPOCH_FROM: f64 = 1e9;
 
 fn after(seconds: f64) -> Hint {
+    Hint::After(duration(seconds))
+}
+
+fn duration(seconds: f64) -> Duration {
     let seconds = seconds.clamp(0.0, MAX_RETRY_AFTER.as_secs_f64());
-    Hint::After(Duration::from_secs_f64(seconds))
+    Duration::from_secs_f64(seconds)
 }
 
 /// Digits, with a fraction if need be: no sign, no exponent, no `inf`.

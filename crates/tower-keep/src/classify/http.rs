@@ -2,7 +2,11 @@ use std::fmt;
 
 use http::{Extensions, HeaderMap, Response, StatusCode};
 
-use super::{Hint, Judgment, Retry, Verdict, grpc, retry_hint};
+use super::{
+    Hint, Judgment, Retry, Verdict, grpc,
+    hints::{should_retry, time_hint},
+    retry_hint,
+};
 use crate::{
     protocol::Wire,
     rejection::{Kind, Phase, Rejection},
@@ -36,7 +40,10 @@ pub(crate) fn head(wire: Wire, head: &ResponseHead<'_>) -> Judgment {
         Wire::Grpc => match grpc::verdict(head.headers) {
             // A status in the head is the whole answer.
             Some(verdict) => return Judgment::Final(of_rejection(head).unwrap_or(verdict)),
-            None => of_status(head),
+            None => match grpc::of_http_status(head.status, head.headers) {
+                Some(verdict) => return Judgment::Final(of_rejection(head).unwrap_or(verdict)),
+                None => Verdict::success(),
+            },
         },
         Wire::HeadOnly | Wire::Http | Wire::Plain => of_status(head),
     };
@@ -45,7 +52,11 @@ pub(crate) fn head(wire: Wire, head: &ResponseHead<'_>) -> Judgment {
 
 fn of_status(head: &ResponseHead<'_>) -> Verdict {
     let status = head.status.as_u16();
-    if !matches!(status, 408 | 425 | 429 | 500..) {
+    if status < 400 {
+        return Verdict::success();
+    }
+    let invited = should_retry(head.headers);
+    if !matches!(status, 408 | 425 | 429 | 500..) && invited != Some(true) {
         return Verdict::success();
     }
     if let Some(verdict) = of_rejection(head) {
@@ -54,6 +65,8 @@ fn of_status(head: &ResponseHead<'_>) -> Verdict {
     let hint = retry_hint(head.headers);
     let after = match hint {
         Some(Hint::After(after)) => Some(after),
+        // It may still say when others are welcome again.
+        Some(Hint::Never) if invited == Some(false) => time_hint(head.headers),
         Some(Hint::Never) | None => None,
     };
     let (verdict, retry) = match status {
@@ -61,20 +74,22 @@ fn of_status(head: &ResponseHead<'_>) -> Verdict {
         429 | 529 => (Verdict::overload(), Retry::IfIdempotent),
         503 if after.is_some() => (Verdict::overload(), Retry::IfIdempotent),
         500 | 502 | 503 | 504 => (Verdict::failure(), Retry::IfIdempotent),
-        501 | 505 => (Verdict::success(), Retry::Never),
+        ..500 | 501 | 505 => (Verdict::success(), Retry::Never),
         _ => (Verdict::failure(), Retry::Never),
     };
-    let retry = if hint == Some(Hint::Never) {
-        Retry::Never
-    } else {
-        retry
+    let retry = match (hint, invited) {
+        (Some(Hint::Never), _) => Retry::Never,
+        (_, Some(true)) => Retry::IfIdempotent,
+        _ => retry,
     };
     verdict.retry(retry).retry_after(after)
 }
 
-/// The verdict on a refusal of ours, which looks like a failure of the service but is none.
+/// The verdict on a refusal of ours, which looks like a failure of the service but is none. An
+/// injected fault is to be taken for what it plays.
 fn of_rejection(head: &ResponseHead<'_>) -> Option<Verdict> {
-    head.extensions.get().map(rejection)
+    let refusal = head.extensions.get::<Rejection>()?;
+    (*refusal.kind() != Kind::FaultInjected).then(|| rejection(refusal))
 }
 
 /// The verdict on a refusal.

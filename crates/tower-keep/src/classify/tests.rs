@@ -197,3 +197,26 @@ fn rules_of_your_own_come_first_and_may_pass() {
     assert_eq!(class(Ok(0)), Class::Failure);
     assert_eq!(class(Err("no".into())), Class::Success);
 }
+
+#[test]
+fn a_grpc_answer_of_a_proxy_is_judged_by_its_http_status() {
+    use {Class::*, Retry::*};
+    let after = [("retry-after", "1")];
+    for (status, headers, class, retry) in [
+        (400, &[][..], Failure, Never),
+        (401, &[], Success, Never),
+        (403, &[], Success, Never),
+        (404, &[], Success, Never),
+        (418, &[], Failure, Never),
+        (429, &[], Overload, Always),
+        (502, &[], Failure, IfIdempotent),
+        (503, &[], Failure, Always),
+        (503, &after, Overload, Always),
+        (503, &[("x-should-retry", "false")], Failure, Never),
+        (504, &[], Failure, IfIdempotent),
+        (500, &[], Failure, Never),
+    ] {
+        let judged = head(Wire::Grpc, answer(status, headers));
+        assert_eq!(judged, (class, retry), "{status}");
+    }
+}

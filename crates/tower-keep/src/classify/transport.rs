@@ -20,6 +20,11 @@ pub(crate) fn error(error: &dyn Any) -> Verdict {
     }
 }
 
+/// The refusal at the root of an error of any type, looked for as [`error`] does.
+pub(crate) fn rejection_in(error: &dyn Any) -> Option<&Rejection> {
+    as_error(error).and_then(Rejection::find)
+}
+
 /// An error as a trait object, if its type is known to be one.
 fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     fn of<E: Error + 'static>(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
@@ -34,16 +39,32 @@ fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
         .or_else(|| of::<hyper_util::client::legacy::Error>(error))
         .or_else(|| of::<hyper::Error>(error))
         .or_else(|| of::<h2::Error>(error));
+    #[cfg(feature = "reqwest")]
+    let known = known
+        .or_else(|| of::<crate::reqwest_client::Error>(error))
+        .or_else(|| of::<reqwest::Error>(error));
     known
 }
 
 fn in_chain(error: &(dyn Error + 'static)) -> Verdict {
     let mut next = Some(error);
+    // Whether the error is that of all that was sent.
+    #[cfg_attr(
+        not(feature = "reqwest"),
+        expect(unused_mut, reason = "only reqwest sends more than one")
+    )]
+    let mut of_all = true;
     while let Some(error) = next {
         if let Some(refused) = error.downcast_ref::<Rejection>() {
             return verdict_on(refused);
         }
-        if is_unprocessed(error) {
+        #[cfg(feature = "reqwest")]
+        match request::look(error) {
+            request::Says::Verdict(verdict) => return verdict,
+            request::Says::OfTheLastOnly => of_all = false,
+            request::Says::Nothing => {}
+        }
+        if of_all && is_unprocessed(error) {
             return Verdict::failure().retry(Retry::Always);
         }
         next = rejection::inside(error);
@@ -84,6 +105,42 @@ mod client {
     fn never_started(error: &h2::Error) -> bool {
         let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
         error.is_remote() && (refused || error.is_go_away())
+    }
+}
+
+/// The errors of reqwest's client; what it wraps are those of hyper's.
+#[cfg(feature = "reqwest")]
+mod request {
+    use super::{Error, Verdict};
+    use crate::reqwest_client;
+
+    pub(super) enum Says {
+        Verdict(Verdict),
+        /// It may be that of a redirect or a retry of a request that was processed.
+        OfTheLastOnly,
+        Nothing,
+    }
+
+    pub(super) fn look(error: &(dyn Error + 'static)) -> Says {
+        let (error, all) = match error.downcast_ref::<reqwest_client::Error>() {
+            Some(error) => (&**error, error.is_of_one_exchange()),
+            None => match error.downcast_ref::<reqwest::Error>() {
+                Some(error) => (error, false),
+                None => return Says::Nothing,
+            },
+        };
+        if error.is_builder() {
+            // No request: a mistake of the caller's.
+            return Says::Verdict(Verdict::ignored());
+        }
+        if error.is_redirect() {
+            // A circle, or a place where the client may not go: the same the next time.
+            return Says::Verdict(Verdict::failure());
+        }
+        match all {
+            true => Says::Nothing,
+            false => Says::OfTheLastOnly,
+        }
     }
 }
 

@@ -153,7 +153,7 @@ pub struct AtEnd {
 
 impl AtEnd {
     /// Waits for the end of an answer that is good so far.
-    #[cfg(feature = "circuit-breaker")]
+    #[cfg(any(feature = "circuit-breaker", feature = "throttle"))]
     pub(crate) const fn success(wire: Wire) -> Self {
         Self {
             verdict: Verdict::success(),
@@ -162,7 +162,7 @@ impl AtEnd {
     }
 
     /// The language that the end will be told in.
-    #[cfg(feature = "circuit-breaker")]
+    #[cfg(any(feature = "circuit-breaker", feature = "throttle"))]
     pub(crate) const fn wire(&self) -> Wire {
         self.wire
     }

@@ -13,6 +13,9 @@ pub(crate) enum Reason {
     Caller,
     /// A deadline of ours passed.
     Deadline,
+    /// Another attempt at the same request was faster. All it says about the service is that this one
+    /// takes longer than until now.
+    Hedged,
 }
 
 impl Reason {

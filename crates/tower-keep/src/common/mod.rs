@@ -1,12 +1,25 @@
 //! Private plumbing that the layers share.
 
-#[cfg(feature = "circuit-breaker")]
+pub(crate) mod answer;
+#[cfg(any(feature = "circuit-breaker", feature = "throttle"))]
 pub(crate) mod atomic;
 pub(crate) mod cancel;
 pub(crate) mod clock;
+#[cfg(any(feature = "cache", feature = "coalesce"))]
+pub(crate) mod directives;
 pub(crate) mod macros;
 pub(crate) mod name;
+#[cfg(feature = "adaptive")]
+pub(crate) mod permits;
 pub(crate) mod sync;
+#[cfg(any(
+    feature = "cache",
+    feature = "coalesce",
+    feature = "fallback",
+    feature = "idempotency"
+))]
+pub(crate) mod target;
+pub(crate) mod tried;
 pub(crate) mod until;
-#[cfg(feature = "circuit-breaker")]
+#[cfg(any(feature = "circuit-breaker", feature = "throttle"))]
 pub(crate) mod window;

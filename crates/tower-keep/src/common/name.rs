@@ -17,6 +17,8 @@ use super::sync;
 pub(crate) struct Name(Option<Arc<str>>);
 
 impl Name {
+    pub(crate) const EMPTY: Self = Self(None);
+
     pub(crate) fn new(name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         Self((!name.is_empty()).then(|| Arc::from(name)))

@@ -4,10 +4,13 @@ use std::{cell::RefCell, fmt, mem, sync::Arc};
 
 use http::HeaderValue;
 
-use super::{CorrelationId, Scope, TraceParent, correlation::new_uuid};
+use super::{
+    CorrelationId, Priority, Scope, TraceParent, correlation::new_uuid, priority, replace_priority,
+};
 use crate::observe::Span;
 
-/// What identifies a request: its correlation id, its place in a trace and its `tracing` span.
+/// What identifies a request: its correlation id, its place in a trace, its priority and its `tracing`
+/// span.
 ///
 /// The [correlation id layer](crate::correlation_id) makes one for each request and leaves it in the
 /// request's extensions and around its handler. Where work does not come in over HTTP, make one:
@@ -36,12 +39,17 @@ use crate::observe::Span;
 ///
 /// Cheap to clone. A request's span closes when the last clone is gone.
 #[derive(Clone)]
-pub struct Context(Arc<Inner>);
+pub struct Context {
+    inner: Arc<Inner>,
+    /// Beside what is shared: a clone may matter more or less.
+    priority: Option<Priority>,
+}
 
 struct Inner {
     id: CorrelationId,
     trace: Option<TraceParent>,
     trace_state: Option<HeaderValue>,
+    inbound_attempt: u32,
     span: Span,
 }
 
@@ -49,13 +57,13 @@ impl Context {
     /// Work with this id, and in no trace.
     #[must_use]
     pub fn new(id: CorrelationId) -> Self {
-        Self::build(id, None, None)
+        Self::build(id, None, None, 1)
     }
 
     /// Work with this id, as a part of this trace.
     #[must_use]
     pub fn traced(id: CorrelationId, trace: TraceParent) -> Self {
-        Self::build(id, Some(trace), None)
+        Self::build(id, Some(trace), None, 1)
     }
 
     /// Work that nobody asked for, such as a timer's: a new id, and a new trace of the same id.
@@ -65,47 +73,82 @@ impl Context {
         Self::traced(CorrelationId::from_uuid(uuid), TraceParent::from_uuid(uuid))
     }
 
+    /// The same, and it matters this much.
+    #[must_use]
+    pub fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
     /// `trace_state` is what vendors of tracing systems pass along with `trace`; it is sent on as it
     /// came.
     pub(crate) fn build(
         id: CorrelationId,
         trace: Option<TraceParent>,
         trace_state: Option<HeaderValue>,
+        inbound_attempt: u32,
     ) -> Self {
-        Self(Arc::new(Inner {
-            span: Span::open(&id, trace),
-            id,
-            trace,
-            trace_state,
-        }))
+        Self {
+            inner: Arc::new(Inner {
+                span: Span::open(&id, trace),
+                id,
+                trace,
+                trace_state,
+                inbound_attempt,
+            }),
+            priority: None,
+        }
     }
 
     /// The context that the running task works in, if there is one.
     #[must_use]
     pub fn current() -> Option<Self> {
+        Self::with_current(|current| {
+            current.map(|context| Self {
+                priority: priority(),
+                ..context.clone()
+            })
+        })
+    }
+
+    pub(super) fn with_current<R>(look: impl FnOnce(Option<&Self>) -> R) -> R {
+        let mut look = Some(look);
+        let mut look = |current: Option<&Self>| look.take().map(|look| look(current));
         // A thread that is being torn down works on no request.
         CURRENT
-            .try_with(|current| current.borrow().clone())
-            .ok()
-            .flatten()
+            .try_with(|current| look(current.borrow().as_ref()))
+            .unwrap_or_else(|_| look(None))
+            .expect("looked once")
     }
 
     /// The correlation id.
     #[must_use]
     pub fn correlation_id(&self) -> &CorrelationId {
-        &self.0.id
+        &self.inner.id
     }
 
     /// The place in a trace, unless there is none.
     #[must_use]
     pub fn trace_parent(&self) -> Option<TraceParent> {
-        self.0.trace
+        self.inner.trace
     }
 
     /// The `tracestate` that came with [`trace_parent`](Self::trace_parent).
     #[must_use]
     pub fn trace_state(&self) -> Option<&HeaderValue> {
-        self.0.trace_state.as_ref()
+        self.inner.trace_state.as_ref()
+    }
+
+    /// How much it matters, if anybody said so.
+    #[must_use]
+    pub fn priority(&self) -> Option<Priority> {
+        self.priority
+    }
+
+    /// Which attempt of its caller's the request is; see [`inbound_attempt`](super::inbound_attempt).
+    #[must_use]
+    pub fn inbound_attempt(&self) -> u32 {
+        self.inner.inbound_attempt
     }
 
     /// Runs `future` in this context, and drops it there.
@@ -122,8 +165,9 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("correlation_id", &self.0.id)
-            .field("trace_parent", &self.0.trace)
+            .field("correlation_id", &self.inner.id)
+            .field("trace_parent", &self.inner.trace)
+            .field("priority", &self.priority)
             .finish_non_exhaustive()
     }
 }
@@ -137,22 +181,27 @@ thread_local! {
 /// The context moves into the thread's place and back, so nothing is counted or allocated; whatever
 /// was in the place waits in the slot. A panic of `work` restores both.
 pub(crate) fn enter<R>(slot: &mut Option<Context>, work: impl FnOnce() -> R) -> R {
-    struct Restore<'a>(&'a mut Option<Context>);
+    struct Restore<'a> {
+        slot: &'a mut Option<Context>,
+        outer: Option<Priority>,
+    }
 
     impl Drop for Restore<'_> {
         fn drop(&mut self) {
-            swap(self.0);
-            if let Some(context) = &self.0 {
-                context.0.span.exit();
+            replace_priority(self.outer);
+            swap(self.slot);
+            if let Some(context) = &self.slot {
+                context.inner.span.exit();
             }
         }
     }
 
     if let Some(context) = slot {
-        context.0.span.enter();
+        context.inner.span.enter();
     }
+    let outer = replace_priority(slot.as_ref().and_then(Context::priority));
     swap(slot);
-    let _restore = Restore(slot);
+    let _restore = Restore { slot, outer };
     work()
 }
 

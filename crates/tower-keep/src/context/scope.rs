@@ -6,11 +6,11 @@ use std::{
 use pin_project::{pin_project, pinned_drop};
 use tokio::task::JoinHandle;
 
-use super::{Context, current::enter};
+use super::{Context, Priority, current::enter, prioritized, priority};
 
 /// Spawns a task that works on the same request: `tokio::spawn`, with the context.
 ///
-/// The task keeps the correlation id, the trace and the span, so its calls and log lines can be found.
+/// The task keeps the correlation id, the trace, the priority and the span, so its calls and log lines can be found.
 /// It does *not* keep the [deadline](super::deadline()): nobody waits for a detached task, and what is
 /// spawned is mostly what should happen though the answer is already out; with the request's deadline
 /// its calls would be refused as late.
@@ -32,7 +32,9 @@ where
 ///
 /// `join!` and `select!` need nothing of the kind: they stay in the task.
 pub fn carry<F>(future: F) -> Scope<F> {
-    Scope::new(Context::current(), future)
+    let mut scope = Scope::new(Context::current(), future);
+    scope.priority = priority();
+    scope
 }
 
 /// A future in a [`Context`] of its own: it is polled there and dropped there.
@@ -43,6 +45,8 @@ pub fn carry<F>(future: F) -> Scope<F> {
 #[derive(Debug)]
 pub struct Scope<F> {
     context: Option<Context>,
+    /// Taken along where there may be no context to hold it.
+    priority: Option<Priority>,
     /// Gone once it has answered, or while it is being dropped.
     #[pin]
     future: Option<F>,
@@ -52,6 +56,7 @@ impl<F> Scope<F> {
     pub(crate) fn new(context: Option<Context>, future: F) -> Self {
         Self {
             context,
+            priority: None,
             future: Some(future),
         }
     }
@@ -71,12 +76,14 @@ impl<F: Future> Future for Scope<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         enter(this.context, || {
-            let future = this.future.as_mut().as_pin_mut();
-            let polled = future.expect("polled after it was ready").poll(cx);
-            if polled.is_ready() {
-                this.future.set(None);
-            }
-            polled
+            prioritized(*this.priority, || {
+                let future = this.future.as_mut().as_pin_mut();
+                let polled = future.expect("polled after it was ready").poll(cx);
+                if polled.is_ready() {
+                    this.future.set(None);
+                }
+                polled
+            })
         })
     }
 }
@@ -86,7 +93,10 @@ impl<F> PinnedDrop for Scope<F> {
     fn drop(self: Pin<&mut Self>) {
         let mut this = self.project();
         if this.future.is_some() {
-            enter(this.context, || this.future.set(None));
+            let priority = *this.priority;
+            enter(this.context, || {
+                prioritized(priority, || this.future.set(None));
+            });
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::config::{Check, ConfigError};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CorrelationIdConfig {
+    /// Whether it does anything. Default true.
+    pub enabled: bool,
     /// The header that brings the id and takes it on. Default `x-correlation-id`.
     pub header: String,
     /// Further headers that may bring the id, looked at in this order where `header` brings none:
@@ -19,16 +21,19 @@ pub struct CorrelationIdConfig {
     pub response_header: bool,
     /// Whether `traceparent` and `tracestate` are taken, made and passed on. Default true.
     pub trace: bool,
+    /// Whether the [priority](crate::context::Priority) is taken from `Priority` and passed on. Default
+    /// true: what matters here matters in the services that are called for it.
+    pub priority: bool,
 }
 
 /// Whether what a caller says about itself is believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
-    /// A well-formed id and a valid trace are kept: for callers that are your own.
+    /// A well-formed id, a valid trace and a priority are kept: for callers that are your own.
     #[default]
     Accept,
-    /// Every request gets a new id and a new trace: for callers from outside.
+    /// Every request gets a new id and a new trace, and no priority: for callers from outside.
     Replace,
 }
 
@@ -49,6 +54,11 @@ impl CorrelationIdConfig {
             return Ok(HeaderName::from_static(DEFAULT_HEADER));
         }
         name("header", &self.header)
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.header()?;
+        self.also_accept().map(drop)
     }
 
     /// The further headers, checked.
@@ -72,17 +82,22 @@ fn name(field: &'static str, header: &str) -> Result<HeaderName, ConfigError> {
     check.that(!is_trace, field, || {
         format!("is {header:?}, which carries the trace: give a header of its own")
     })?;
+    check.that(name != "priority", field, || {
+        format!("is {header:?}, which carries the priority: give a header of its own")
+    })?;
     Ok(name)
 }
 
 impl Default for CorrelationIdConfig {
     fn default() -> Self {
         Self {
+            enabled: true,
             header: DEFAULT_HEADER.to_owned(),
             also_accept: Vec::new(),
             trust: Trust::Accept,
             response_header: true,
             trace: true,
+            priority: true,
         }
     }
 }

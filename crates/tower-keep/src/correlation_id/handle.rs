@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{CorrelationIdConfig, settings::Settings};
 use crate::{
-    config::ConfigError,
-    observe::{Condition, EventKind, Subscription, Vitals, Watch},
+    config::{ConfigError, steerable},
+    observe::{Condition, Subscription, Vitals, Watch},
 };
 
 /// Looks at a correlation id layer and steers it, from anywhere.
@@ -53,8 +53,9 @@ impl CorrelationIdHandle {
     /// If it names other headers than the present one: they are fixed when the layer is built.
     /// Nothing is changed then.
     pub fn update(&self, config: CorrelationIdConfig) -> Result<(), ConfigError> {
+        let old = self.config();
         self.settings.update(&config)?;
-        self.settings.emitter.emit(EventKind::ConfigUpdated);
+        self.settings.emitter.updated(&old, &config);
         Ok(())
     }
 
@@ -79,3 +80,7 @@ impl Watch for CorrelationIdHandle {
         Vitals::new(&self.settings.emitter, Condition::Normal, summary)
     }
 }
+
+steerable!(CorrelationIdHandle, CorrelationIdConfig, |handle| &handle
+    .settings
+    .emitter);

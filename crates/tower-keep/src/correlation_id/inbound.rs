@@ -6,7 +6,7 @@ use super::{
     Trust,
     outbound::{TRACEPARENT, TRACESTATE},
 };
-use crate::context::{CorrelationId, TraceParent};
+use crate::context::{CorrelationId, TraceParent, has_b3, read_b3};
 
 /// Something in a request's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +45,15 @@ pub(super) fn correlation_id<'a>(
     brought
 }
 
-/// The place in a trace.
+/// The place in a trace: from `traceparent`, or from the headers of B3 where there is none.
 pub(super) fn trace_parent(headers: &HeaderMap, trust: Trust) -> Brought<TraceParent> {
-    only(headers, &TRACEPARENT, trust, TraceParent::from_header)
+    match only(headers, &TRACEPARENT, trust, TraceParent::from_header) {
+        Brought::Nothing if has_b3(headers) => match read_b3(headers) {
+            Some(parent) if trust == Trust::Accept => Brought::Accepted(parent),
+            _ => Brought::Refused,
+        },
+        brought => brought,
+    }
 }
 
 /// The `tracestate`; several headers of the name are one list, cut in pieces.

@@ -7,7 +7,8 @@
 //! the customer can even quote it, because it is in the answer, also in one that a layer gave.
 //!
 //! [`CorrelationIdLayer`] stands on a server. It takes the id that the caller sent, if it is well
-//! formed, or makes one; and it takes the caller's W3C `traceparent`, or starts a trace. Both are then
+//! formed, or makes one; it takes the caller's W3C `traceparent`, or that of B3 headers, or starts a
+//! trace; and it takes the caller's [priority](crate::context::Priority), if there is one. They are then
 //!
 //! - in the task: [`context::correlation_id()`](crate::context::correlation_id), while the handler
 //!   runs and while its body streams;
@@ -16,6 +17,9 @@
 //!   which costs next to nothing while no subscriber is interested);
 //! - in the event of every layer inside;
 //! - the id, in the response's headers, whoever answered.
+//!
+//! It also remembers whether the request is a [retry of the caller's](crate::context::inbound_attempt),
+//! so that retry layers of clients inside do not multiply it.
 //!
 //! [`PropagateLayer`] stands on a client. It puts them on every call that is made, with no code in
 //! the handler; each call is a child span of its own.

@@ -1,8 +1,10 @@
 //! What a call takes along.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::context::{Context, CorrelationId, TraceParent, new_uuid};
+use crate::context::{
+    Context, CorrelationId, PRIORITY, Priority, RETRY_ATTEMPT, TraceParent, new_uuid,
+};
 
 pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(super) static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -14,6 +16,13 @@ pub(super) fn stamp(
     header: &HeaderName,
     trace: bool,
 ) {
+    let attempt = context.map_or(1, Context::inbound_attempt);
+    if attempt > 1 {
+        // So that nobody behind us multiplies it either.
+        headers
+            .entry(&RETRY_ATTEMPT)
+            .or_insert_with(|| HeaderValue::from(attempt));
+    }
     let Some(context) = context else {
         // One UUID is both, so that a search for either finds both.
         let uuid = new_uuid();
@@ -33,6 +42,14 @@ pub(super) fn stamp(
             Some(parent) => set_trace(headers, parent.child(), Some(context)),
             None => set_trace(headers, TraceParent::new(), None),
         }
+    }
+}
+
+/// Puts a priority on a call that says nothing of its own.
+pub(super) fn prioritize(headers: &mut HeaderMap, priority: Option<Priority>) {
+    if let Some(priority) = priority {
+        let value = || priority.to_header_value();
+        headers.entry(PRIORITY).or_insert_with(value);
     }
 }
 

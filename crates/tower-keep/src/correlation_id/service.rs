@@ -8,16 +8,19 @@ use std::{
 use http::{HeaderName, Request, Response};
 use http_body::Body as HttpBody;
 use tower_service::Service;
+use uuid::Uuid;
 
 use super::{
-    InContext, ResponseFuture,
+    InContext, ResponseFuture, Trust,
     inbound::{self, Brought},
     layer::Generator,
     settings::Settings,
 };
 use crate::{
     common::macros::inner_accessors,
-    context::{Context, CorrelationId, Scope, TraceParent, enter, new_uuid},
+    context::{
+        Context, CorrelationId, Priority, Scope, TraceParent, enter, new_uuid, read_attempt,
+    },
     protocol::{Body, Http, Inspect},
 };
 
@@ -60,6 +63,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        if !self.settings.enabled() {
+            // Whatever is outside stays.
+            let scope = Scope::new(Context::current(), self.inner.call(request));
+            return ResponseFuture::new(scope, None);
+        }
         let context = match request.extensions().get::<Context>() {
             // A layer outside has decided. Extensions do not come from the wire.
             Some(context) => context.clone(),
@@ -80,7 +88,7 @@ impl<S> CorrelationIdService<S> {
     fn receive<B>(&self, request: &mut Request<B>) -> Context {
         let trust = self.settings.trust();
         // One UUID is the id and the trace if both are new, so that a search for either finds both.
-        let uuid = LazyCell::new(new_uuid);
+        let uuid = LazyCell::new(new_uuid as fn() -> Uuid);
 
         let brought = inbound::correlation_id(request.headers(), self.names(), trust);
         let (refused, count) = match brought {
@@ -97,19 +105,38 @@ impl<S> CorrelationIdService<S> {
             inbound::overwrite_id(request.headers_mut(), self.names(), &id);
         }
 
+        let context = self.trace(request, id, trust, &uuid);
+        match Priority::from_headers(request.headers()) {
+            Some(priority) if self.settings.priority() && trust == Trust::Accept => {
+                context.with_priority(priority)
+            }
+            _ => context,
+        }
+    }
+
+    /// The context of a request with this id.
+    fn trace<B>(
+        &self,
+        request: &mut Request<B>,
+        id: CorrelationId,
+        trust: Trust,
+        uuid: &LazyCell<Uuid>,
+    ) -> Context {
+        // From anybody: it can only make fewer retries.
+        let attempt = read_attempt(request.headers());
         if !self.settings.trace() {
-            return Context::new(id);
+            return Context::build(id, None, None, attempt);
         }
         let (trace, state) = match inbound::trace_parent(request.headers(), trust) {
             Brought::Accepted(trace) => (trace, inbound::trace_state(request.headers())),
-            Brought::Nothing => (TraceParent::from_uuid(*uuid), None),
+            Brought::Nothing => (TraceParent::from_uuid(**uuid), None),
             Brought::Refused => {
-                let trace = TraceParent::from_uuid(*uuid);
+                let trace = TraceParent::from_uuid(**uuid);
                 inbound::overwrite_trace(request.headers_mut(), trace);
                 (trace, None)
             }
         };
-        Context::build(id, Some(trace), state)
+        Context::build(id, Some(trace), state, attempt)
     }
 
     fn generate<B>(&self, request: &Request<B>) -> Option<CorrelationId> {

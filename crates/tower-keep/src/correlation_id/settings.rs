@@ -19,9 +19,11 @@ pub(super) struct Settings {
     pub(super) header: HeaderName,
     pub(super) also_accept: Box<[HeaderName]>,
     /// The configuration that can change.
+    enabled: AtomicBool,
     trusting: AtomicBool,
     response_header: AtomicBool,
     trace: AtomicBool,
+    priority: AtomicBool,
     /// Statistics.
     pub(super) accepted: AtomicU64,
     pub(super) replaced: AtomicU64,
@@ -34,9 +36,11 @@ impl Settings {
         let settings = Self {
             header: config.header()?,
             also_accept: config.also_accept()?,
+            enabled: AtomicBool::new(true),
             trusting: AtomicBool::new(true),
             response_header: AtomicBool::new(true),
             trace: AtomicBool::new(true),
+            priority: AtomicBool::new(true),
             accepted: AtomicU64::new(0),
             replaced: AtomicU64::new(0),
             created: AtomicU64::new(0),
@@ -60,20 +64,28 @@ impl Settings {
     }
 
     fn store(&self, config: &CorrelationIdConfig) {
+        self.enabled.store(config.enabled, Relaxed);
         self.trusting.store(config.trust == Trust::Accept, Relaxed);
         self.response_header.store(config.response_header, Relaxed);
         self.trace.store(config.trace, Relaxed);
+        self.priority.store(config.priority, Relaxed);
     }
 
     pub(super) fn config(&self) -> CorrelationIdConfig {
         let text = |name: &HeaderName| name.as_str().to_owned();
         CorrelationIdConfig {
+            enabled: self.enabled(),
             header: text(&self.header),
             also_accept: self.also_accept.iter().map(text).collect(),
             trust: self.trust(),
             response_header: self.response_header.load(Relaxed),
             trace: self.trace(),
+            priority: self.priority(),
         }
+    }
+
+    pub(super) fn enabled(&self) -> bool {
+        self.enabled.load(Relaxed)
     }
 
     pub(super) fn trust(&self) -> Trust {
@@ -86,6 +98,10 @@ impl Settings {
 
     pub(super) fn trace(&self) -> bool {
         self.trace.load(Relaxed)
+    }
+
+    pub(super) fn priority(&self) -> bool {
+        self.priority.load(Relaxed)
     }
 
     /// The header for the response, if it is to have one.

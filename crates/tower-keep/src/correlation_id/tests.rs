@@ -77,7 +77,7 @@ fn a_trace_state_in_pieces_is_put_together_in_order() {
 fn a_call_takes_the_id_a_child_span_and_the_trace_state_along() {
     let parent = TraceParent::parse(PARENT).unwrap();
     let state = HeaderValue::from_static("vendor=1");
-    let context = Context::build(id("order-17"), Some(parent), Some(state));
+    let context = Context::build(id("order-17"), Some(parent), Some(state), 1);
     let header = HeaderName::from_static("x-correlation-id");
     let [mut first, mut second] = [HeaderMap::new(), HeaderMap::new()];
     stamp(&mut first, Some(&context), &header, true);

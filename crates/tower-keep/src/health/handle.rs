@@ -9,7 +9,7 @@ use super::{
     registry::Registry,
 };
 use crate::{
-    config::ConfigError,
+    config::{ConfigError, steerable},
     observe::{Condition, Subscription, Vitals, Watch},
 };
 
@@ -101,10 +101,9 @@ impl HealthHandle {
     /// # Errors
     /// If it cannot work, or if `paths` differ: they are fixed.
     pub fn update(&self, config: HealthConfig) -> Result<(), ConfigError> {
+        let (old, new) = (self.config(), config.clone());
         self.registry.update(config)?;
-        self.registry
-            .emitter
-            .emit(crate::observe::EventKind::ConfigUpdated);
+        self.registry.emitter.updated(&old, &new);
         Ok(())
     }
 
@@ -135,6 +134,14 @@ impl Watch for HealthHandle {
         Vitals::new(&self.registry.emitter, condition, summary)
     }
 }
+
+steerable!(
+    HealthHandle, HealthConfig, |handle| &handle.registry.emitter,
+    actions: {
+        "maintenance" => |handle| handle.maintenance("by hand"),
+        "resume" => |handle| handle.resume(),
+    }
+);
 
 impl fmt::Debug for HealthHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,11 @@ use std::fmt::Write;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Body as HttpBody;
 
-use super::{Body, Guard, Http, Inspect, Protocol, Wire, http::hold, inspect::inspect_http};
+use super::{
+    Body, Guard, Http, Inspect, Protocol, Wire,
+    http::{found, hold},
+    inspect::inspect_http,
+};
 use crate::{classify::Judgment, rejection::Rejection};
 
 /// gRPC and nothing else: tonic servers and channels.
@@ -45,6 +49,21 @@ where
     ) -> Result<Self::Response<G>, E> {
         hold(outcome, guard)
     }
+
+    fn rejection<'a>(&self, outcome: &'a Result<Response<B>, E>) -> Option<&'a Rejection> {
+        found(outcome)
+    }
+
+    fn answer_headers<'a>(&self, outcome: &'a Result<Response<B>, E>) -> Option<&'a HeaderMap> {
+        outcome.as_ref().ok().map(Response::headers)
+    }
+
+    fn answer_headers_mut<'a, G: Guard>(
+        &self,
+        response: &'a mut Self::Response<G>,
+    ) -> Option<&'a mut HeaderMap> {
+        Some(response.headers_mut())
+    }
 }
 
 impl<B> Inspect<Request<B>> for Grpc {
@@ -77,7 +96,10 @@ pub(super) fn refusal<B: HttpBody, G: Guard>(rejection: Rejection) -> Response<B
         HeaderValue::from(rejection.grpc_code() as u16),
     );
     headers.insert("grpc-message", percent_encoded(&rejection.to_string()));
-    if let Some(millis) = rejection.retry_after_ms() {
+    if !rejection.may_retry() {
+        // gRFC A6: a negative number.
+        headers.insert("grpc-retry-pushback-ms", HeaderValue::from_static("-1"));
+    } else if let Some(millis) = rejection.retry_after_ms() {
         headers.insert("grpc-retry-pushback-ms", HeaderValue::from(millis));
     }
     response.extensions_mut().insert(rejection);

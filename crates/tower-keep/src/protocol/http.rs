@@ -1,12 +1,12 @@
 use std::{any::Any, fmt, pin::pin, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 
-use super::{Body, End, Guard, Inspect, Protocol, Wire, grpc, inspect::inspect_http};
+use super::{Body, End, Guard, Inspect, Protocol, Wire, body::Left, grpc, inspect::inspect_http};
 use crate::{
-    classify::{self, Judgment, ResponseHead, Verdict},
+    classify::{self, Judgment, ResponseHead, SHOULD_RETRY, Verdict},
     rejection::Rejection,
 };
 
@@ -81,6 +81,21 @@ where
     ) -> Result<Self::Response<G>, E> {
         hold(outcome, guard)
     }
+
+    fn rejection<'a>(&self, outcome: &'a Result<Response<B>, E>) -> Option<&'a Rejection> {
+        found(outcome)
+    }
+
+    fn answer_headers<'a>(&self, outcome: &'a Result<Response<B>, E>) -> Option<&'a HeaderMap> {
+        outcome.as_ref().ok().map(Response::headers)
+    }
+
+    fn answer_headers_mut<'a, G: Guard>(
+        &self,
+        response: &'a mut Self::Response<G>,
+    ) -> Option<&'a mut HeaderMap> {
+        Some(response.headers_mut())
+    }
 }
 
 impl<B> Inspect<Request<B>> for Http {
@@ -121,11 +136,34 @@ pub(super) fn hold<B: HttpBody, E, G: Guard>(
             pin!(guard).end(End::COMPLETE);
             Ok(response.map(Body::free))
         }
-        Ok(response) => Ok(response.map(|body| Body::held(body, guard))),
+        Ok(response) => {
+            let left = left(&response);
+            Ok(response.map(|body| Body::held(body, guard, left)))
+        }
         Err(error) => {
             pin!(guard).end(End::Failed);
             Err(error)
         }
+    }
+}
+
+/// How long a body is that does not know it itself, but not of gRPC, whose status comes after it.
+fn left<B: HttpBody>(response: &Response<B>) -> Left {
+    if response.body().size_hint().exact().is_some() {
+        return Left::UNKNOWN;
+    }
+    let length = response.headers().get(header::CONTENT_LENGTH);
+    match length.and_then(|length| length.to_str().ok()?.parse().ok()) {
+        Some(length) if !grpc::is_grpc(response.headers()) => Left::of(length),
+        _ => Left::UNKNOWN,
+    }
+}
+
+/// The refusal in an outcome, for every protocol that answers with a response.
+pub(super) fn found<B, E: 'static>(outcome: &Result<Response<B>, E>) -> Option<&Rejection> {
+    match outcome {
+        Ok(response) => Rejection::of(response),
+        Err(error) => classify::rejection_in(error as &dyn Any),
     }
 }
 
@@ -142,6 +180,9 @@ fn refusal(rejection: Rejection) -> Response<Bytes> {
         // Whole seconds, rounded up: earlier would be refused again.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if !rejection.may_retry() {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     response.extensions_mut().insert(rejection);
     response

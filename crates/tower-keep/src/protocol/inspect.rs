@@ -75,7 +75,7 @@ macro_rules! inspect_http {
 pub(super) use inspect_http;
 
 impl<'a> Head<'a> {
-    pub(super) fn of<B>(request: &'a Request<B>) -> Self {
+    pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
         Self {
             method: request.method(),
             uri: request.uri(),

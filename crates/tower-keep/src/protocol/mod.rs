@@ -35,8 +35,10 @@ use std::{
 };
 
 use ::http::HeaderMap;
+use bytes::Bytes;
+use http_body::Frame;
 
-use crate::{classify::Judgment, rejection::Rejection};
+use crate::{BoxError, classify::Judgment, rejection::Rejection};
 
 /// The answers of a kind of service: how a layer refuses, judges and accompanies a call.
 pub trait Protocol<Res, Err> {
@@ -52,6 +54,27 @@ pub trait Protocol<Res, Err> {
     /// Keeps `guard` until the call is over.
     fn hold<G: Guard>(&self, outcome: Result<Res, Err>, guard: G)
     -> Result<Self::Response<G>, Err>;
+
+    /// The refusal that an outcome is, if a layer inside turned the call away.
+    fn rejection<'a>(&self, outcome: &'a Result<Res, Err>) -> Option<&'a Rejection> {
+        let _ = outcome;
+        None
+    }
+
+    /// The headers of an answer, if it has any.
+    fn answer_headers<'a>(&self, outcome: &'a Result<Res, Err>) -> Option<&'a HeaderMap> {
+        let _ = outcome;
+        None
+    }
+
+    /// The headers of an answer, ours or the service's, to add to.
+    fn answer_headers_mut<'a, G: Guard>(
+        &self,
+        response: &'a mut Self::Response<G>,
+    ) -> Option<&'a mut HeaderMap> {
+        let _ = response;
+        None
+    }
 }
 
 /// What lives as long as a call: a permit, a timer, a verdict that is still open.
@@ -61,8 +84,10 @@ pub trait Guard {
     /// The call is over.
     fn end(self: Pin<&mut Self>, end: End<'_>);
 
-    /// A frame of the response body went through.
-    fn on_frame(self: Pin<&mut Self>) {}
+    /// A frame of the response body went through, with this data.
+    fn on_frame(self: Pin<&mut Self>, data: &Bytes) {
+        let _ = data;
+    }
 
     /// Asked when the response body has nothing to give; cuts it off by returning a rejection.
     ///
@@ -72,11 +97,29 @@ pub trait Guard {
         Poll::Pending
     }
 
+    /// Whether the guard stands between the body and its reader: whether
+    /// [`intercept`](Guard::intercept) is asked.
+    const INTERCEPTS: bool = false;
+
+    /// Gives the reader what it gets in place of `poll`, which polls the response body.
+    ///
+    /// An end or an error from here is the last that the reader gets.
+    fn intercept(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> PolledFrame,
+    ) -> PolledFrame {
+        poll(cx)
+    }
+
     /// Runs `poll`, which polls the response body, in whatever surroundings it needs.
     fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {
         poll()
     }
 }
+
+/// What polling a body gives.
+pub type PolledFrame = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
 /// Nothing to keep: for a layer that answers some calls itself and lets the others be.
 impl Guard for () {

@@ -98,8 +98,7 @@ where
     }
 
     fn judge(&self, _: Wire, outcome: &Result<T, E>) -> Judgment {
-        let refused = outcome.as_ref().err().and_then(CarriesRejection::rejection);
-        Judgment::Final(match refused {
+        Judgment::Final(match self.rejection(outcome) {
             Some(rejection) => classify::rejection(rejection),
             None => self.classify.classify(outcome),
         })
@@ -114,6 +113,10 @@ where
         };
         pin!(guard).end(end);
         outcome
+    }
+
+    fn rejection<'a>(&self, outcome: &'a Result<T, E>) -> Option<&'a Rejection> {
+        outcome.as_ref().err().and_then(CarriesRejection::rejection)
     }
 }
 

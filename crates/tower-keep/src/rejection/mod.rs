@@ -24,6 +24,14 @@
 //! executed](Rejection::is_unexecuted) is not retried here, costs no retry budget, and does not count
 //! against the service in a circuit breaker.
 //!
+//! # Refused uploads
+//!
+//! A layer refuses without reading the body. Over HTTP/2 the stream is reset after the answer, which
+//! clients see. Over HTTP/1 the server answers and closes; a client that only reads once it has sent
+//! everything gets the answer if the rest of its body fits the buffers of the sockets, which 256 KiB do,
+//! and a broken pipe if not: of 8 MiB no client saw the 503. `Expect: 100-continue`, or a proxy that
+//! buffers, helps; so does a layer of yours outside that reads on for a bounded while.
+//!
 //! [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
 
 mod kind;
@@ -35,7 +43,7 @@ use std::{error::Error, fmt, io, time::Duration};
 
 use http::StatusCode;
 
-use crate::{classify::GrpcCode, common::name::Name};
+use crate::{classify::GrpcCode, common::name::Name, context};
 
 /// A call that a layer turned away, and why.
 #[derive(Clone, Debug)]
@@ -44,6 +52,8 @@ pub struct Rejection {
     status: StatusCode,
     retry_after: Option<Duration>,
     by_caller: bool,
+    /// Whether it is of a request that its caller has retried already.
+    retried: bool,
     layer: &'static str,
     name: Name,
 }
@@ -55,6 +65,7 @@ impl Rejection {
             kind,
             retry_after: None,
             by_caller: false,
+            retried: context::inbound_attempt() > 1,
             layer,
             name,
         }
@@ -103,13 +114,27 @@ impl Rejection {
     /// The gRPC code it is answered with.
     #[must_use]
     pub fn grpc_code(&self) -> GrpcCode {
-        self.kind.grpc_code()
+        match self.kind {
+            Kind::FaultInjected => GrpcCode::from_status(self.status),
+            _ => self.kind.grpc_code(),
+        }
     }
 
     /// When a new try is worth it, if the layer can tell.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Whether it may be worth to make the same call again, perhaps [later](Self::retry_after).
+    ///
+    /// `false` is said on the wire too, for callers to give up at once: `x-should-retry: false` on HTTP,
+    /// a negative `grpc-retry-pushback-ms` on gRPC, `should_retry` in the problem+json. It is where the
+    /// same call can only fail again, and where we have too much to do and the call is a
+    /// [retry](crate::context::inbound_attempt) already.
+    #[must_use]
+    pub fn may_retry(&self) -> bool {
+        self.kind.may_retry(self.retried)
     }
 
     /// Whether the service behind the layer certainly did not see the call.

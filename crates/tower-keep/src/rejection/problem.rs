@@ -18,6 +18,9 @@ struct Problem<'a> {
     layer: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     name: &'a str,
+    /// Left out where nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    should_retry: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
 }
@@ -32,8 +35,9 @@ impl Rejection {
     /// The rejection as `application/problem+json`.
     ///
     /// Beside the members of RFC 9457 it has `executed: false` where the call certainly did not
-    /// reach the service, so that a client knows that a new try cannot do anything twice; `layer`
-    /// and `name`; and `retry_after_ms`.
+    /// reach the service, so that a client knows that a new try cannot do anything twice; `should_retry:
+    /// false` where the same call [can only fail again](Self::may_retry); `layer` and `name`; and
+    /// `retry_after_ms`.
     #[must_use]
     pub fn to_problem_json(&self) -> Bytes {
         let problem = Problem {
@@ -44,6 +48,7 @@ impl Rejection {
             executed: self.is_unexecuted().then_some(false),
             layer: self.layer,
             name: self.name(),
+            should_retry: (!self.may_retry()).then_some(false),
             retry_after_ms: self.retry_after_ms(),
         };
         serde_json::to_vec(&problem)

@@ -1,6 +1,11 @@
 //! How long a call has, as far as that is known when it arrives.
 
-use super::{HeaderTrust, RequestTimeout, header, shared::Shared};
+use std::time::Duration;
+
+use super::{
+    HeaderTrust, RequestTimeout, header,
+    shared::{Acting, Shared},
+};
 use crate::{
     common::{
         clock::{self, Instant},
@@ -24,29 +29,32 @@ pub(super) struct Allowance {
     pub(super) body: Until,
     /// Whether this layer read a caller's deadline, and so has to see that it is kept.
     keeps_callers: bool,
+    pub(super) acting: Acting,
 }
 
 impl Allowance {
-    /// For a call that is not made.
+    /// For a call that nothing is done for, or that is not made.
     pub(super) const NONE: Self = Self {
         started: None,
         head: Until::NEVER,
         body: Until::NEVER,
         keeps_callers: false,
+        acting: Acting::Not,
     };
 
     /// For a call without a head: it counts from whenever somebody asks. `None` if it comes too late.
     #[inline]
-    pub(super) fn unread(shared: &Shared) -> Option<Self> {
+    pub(super) fn unread(timeout: Until, acting: Acting) -> Option<Self> {
         let outer = until::current();
         if outer.is_fixed() && is_past(outer, clock::now()) {
             return None;
         }
         Some(Self {
             started: None,
-            head: shared.timeout(),
+            head: timeout,
             body: Until::NEVER,
             keeps_callers: false,
+            acting,
         })
     }
 
@@ -59,21 +67,28 @@ impl Allowance {
         wire: Wire,
         shared: &Shared,
         choose: Option<&Choose>,
+        (timeout, acting): (Until, Acting),
     ) -> Option<Self> {
         let now = clock::now();
         let (own, caller) = match protocol.head(request) {
             Some(head) => (
-                own(&head, shared, choose),
+                own(&head, timeout, choose),
                 caller(&head, wire, now, shared.header_trust()),
             ),
-            None => (shared.timeout(), Until::NEVER),
+            None => (timeout, Until::NEVER),
         };
         let granted = own.fix(|| now).earlier(caller);
-        let head = granted.earlier(until::current().fix(|| now));
+        let outer = match acting {
+            Acting::Fully => until::current(),
+            // The layer outside tells of its own.
+            Acting::InWords | Acting::Not => Until::NEVER,
+        };
+        let head = granted.earlier(outer.fix(|| now));
         if is_past(head, now) {
             return None;
         }
-        if shared.propagates()
+        if acting == Acting::Fully
+            && shared.propagates()
             && let Some(end) = head.moment()
             && let Some(headers) = protocol.headers_mut(request)
         {
@@ -91,7 +106,24 @@ impl Allowance {
             head,
             body,
             keeps_callers: granted.is_callers(),
+            acting,
         })
+    }
+
+    /// How long it has, counted from now.
+    pub(super) fn left(&self) -> Option<Duration> {
+        let now = clock::now();
+        let end = self.head.fix(|| now).moment()?;
+        Some(end.saturating_duration_since(now))
+    }
+
+    /// Runs `work`, a part of the call, under its deadline.
+    #[inline]
+    pub(super) fn within<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        match self.acting {
+            Acting::Fully => until::within(&mut self.head, work),
+            Acting::InWords | Acting::Not => work(),
+        }
     }
 
     /// Since when the call runs and when its head must be there; from now on it counts.
@@ -109,11 +141,11 @@ impl Allowance {
 }
 
 /// What this layer grants.
-fn own(head: &Head<'_>, shared: &Shared, choose: Option<&Choose>) -> Until {
+fn own(head: &Head<'_>, timeout: Until, choose: Option<&Choose>) -> Until {
     let chosen = head.extensions.get().copied();
     match chosen.or_else(|| choose.and_then(|choose| choose(head))) {
         Some(chosen) => RequestTimeout::duration(chosen).map_or(Until::NEVER, Until::open),
-        None => shared.timeout(),
+        None => timeout,
     }
 }
 

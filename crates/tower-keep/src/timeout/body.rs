@@ -5,10 +5,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use pin_project::pin_project;
 use tokio::time::Sleep;
 
-use super::{arrival::Allowance, shared::Shared, state::BodyClock, timer::poll_due};
+use super::{
+    arrival::Allowance,
+    shared::{Acting, Shared},
+    state::BodyClock,
+    timer::poll_due,
+};
 use crate::{
     common::{clock, until},
     protocol::{End, Guard},
@@ -20,7 +26,7 @@ use crate::{
 /// It makes its timer when the body first has nothing to give.
 #[pin_project]
 pub struct BodyTimer {
-    /// None for an answer without a body, so that it costs nothing.
+    /// None for an answer without a body, so that it costs nothing; and once nothing is to be done.
     #[pin]
     watch: Option<Watch>,
 }
@@ -31,17 +37,27 @@ struct Watch {
     #[pin]
     timer: Option<Sleep>,
     shared: Arc<Shared>,
+    acting: Acting,
 }
 
 impl BodyTimer {
     /// For a body.
     pub(super) fn new(allowance: Allowance, shared: Arc<Shared>) -> Self {
-        let Allowance { started, body, .. } = allowance;
+        let Allowance {
+            started,
+            body,
+            acting,
+            ..
+        } = allowance;
+        if acting == Acting::Not {
+            return Self::none();
+        }
         Self {
             watch: Some(Watch {
                 clock: BodyClock::new(started, body, shared.body_idle()),
                 timer: None,
                 shared,
+                acting,
             }),
         }
     }
@@ -57,14 +73,15 @@ impl Guard for BodyTimer {
     #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 
-    fn on_frame(self: Pin<&mut Self>) {
+    fn on_frame(self: Pin<&mut Self>, _: &Bytes) {
         if let Some(watch) = self.project().watch.as_pin_mut() {
             watch.project().clock.on_frame();
         }
     }
 
     fn poll_cut(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Rejection> {
-        let Some(watch) = self.project().watch.as_pin_mut() else {
+        let mut this = self.project();
+        let Some(watch) = this.watch.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
         let watch = watch.project();
@@ -72,14 +89,21 @@ impl Guard for BodyTimer {
             return Poll::Pending;
         };
         ready!(poll_due(watch.timer, due, cx));
+        if *watch.acting == Acting::InWords {
+            watch.shared.would_refuse(kind);
+            this.watch.set(None);
+            return Poll::Pending;
+        }
         let by_caller = watch.clock.is_callers(&kind);
         Poll::Ready(watch.shared.refuse(kind).of_caller(by_caller))
     }
 
     fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {
         match self.project().watch.as_pin_mut() {
-            Some(watch) => until::within(&mut watch.project().clock.until, poll),
-            None => poll(),
+            Some(watch) if watch.acting == Acting::Fully => {
+                until::within(&mut watch.project().clock.until, poll)
+            }
+            _ => poll(),
         }
     }
 }

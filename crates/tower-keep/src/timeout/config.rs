@@ -3,12 +3,19 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{LAYER, Role};
-use crate::config::{Check, ConfigError};
+use crate::config::{Check, ConfigError, Enforce};
 
 /// How long calls may take, and who may shorten it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimeoutConfig {
+    /// Whether it does anything. Default true.
+    pub enabled: bool,
+    /// How many of the calls have a deadline that is kept. Default all.
+    ///
+    /// Of the others it is only told when they would have run out of time: they run on, and nothing
+    /// inside or behind learns of a deadline.
+    pub enforce: Enforce,
     /// How long a call may take, from its arrival. Default 30 s: longer than any good answer, and
     /// about as long as people and proxies wait. `None`: only deadlines from elsewhere count.
     #[serde(with = "humantime_serde::option")]
@@ -67,6 +74,8 @@ impl TimeoutConfig {
     #[must_use]
     pub const fn api() -> Self {
         Self {
+            enabled: true,
+            enforce: Enforce::ALL,
             timeout: Some(Duration::from_secs(30)),
             body: BodyDeadline::Covered,
             body_idle: Some(Duration::from_secs(30)),
@@ -119,10 +128,16 @@ impl TimeoutConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.enforce.check(Check(LAYER))?;
         for (field, value) in [("timeout", self.timeout), ("body_idle", self.body_idle)] {
             value.map_or(Ok(()), |value| Check(LAYER).duration(field, value))?;
         }
         Ok(())
+    }
+
+    /// Whether every call has a deadline that is kept, which is the usual case.
+    pub(super) fn always_acts(&self) -> bool {
+        self.enabled && self.enforce == Enforce::ALL
     }
 
     pub(super) fn header_trust(&self) -> HeaderTrust {

@@ -8,12 +8,15 @@ use std::{
 use pin_project::pin_project;
 use tokio::time::Sleep;
 
-use super::{BodyTimer, arrival::Allowance, shared::Shared, state::exceeded, timer::poll_due};
+use super::{
+    BodyTimer,
+    arrival::Allowance,
+    shared::{Acting, Shared},
+    state::exceeded,
+    timer::poll_due,
+};
 use crate::{
-    common::{
-        cancel::{self, Reason},
-        until,
-    },
+    common::cancel::{self, Reason},
     protocol::{Protocol, Wire},
     rejection::{Kind, Phase},
 };
@@ -73,7 +76,7 @@ where
         let (kind, by_caller) = match this.inner.as_mut().as_pin_mut() {
             None => (Kind::DeadlineExpired, false),
             // The call is asked before the timer: an answer that is there is delivered.
-            Some(inner) => match until::within(&mut this.allowance.head, || inner.poll(cx)) {
+            Some(inner) => match this.allowance.within(|| inner.poll(cx)) {
                 Poll::Ready(outcome) => {
                     // Two calls, so that the one without a body moves no timer about.
                     return Poll::Ready(match this.wire {
@@ -90,6 +93,12 @@ where
                         return Poll::Pending;
                     };
                     ready!(poll_due(this.timer, end, cx));
+                    if this.allowance.acting == Acting::InWords {
+                        *this.allowance = Allowance::NONE;
+                        let shared = this.shared.as_ref().expect("polled after completion");
+                        shared.would_refuse(exceeded(Phase::Head, started, end));
+                        return Poll::Pending;
+                    }
                     let by_caller = this.allowance.head.is_callers();
                     cancel::because(Reason::of_deadline(by_caller), || this.inner.set(None));
                     (exceeded(Phase::Head, started, end), by_caller)

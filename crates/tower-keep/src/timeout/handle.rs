@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::{TimeoutConfig, shared::Shared};
 use crate::{
-    config::ConfigError,
-    observe::{Condition, EventKind, Subscription, Vitals, Watch},
+    config::{ConfigError, steerable},
+    observe::{Condition, Subscription, Vitals, Watch},
 };
 
 /// Looks at a timeout layer and changes its times, from anywhere.
@@ -35,6 +35,8 @@ pub struct TimeoutSnapshot {
     pub exceeded_body: u64,
     /// How many had a body that stopped halfway.
     pub exceeded_body_idle: u64,
+    /// How many would have run out of time, had their deadline been [kept](TimeoutConfig::enforce).
+    pub would_refuse: u64,
 }
 
 impl TimeoutHandle {
@@ -53,6 +55,7 @@ impl TimeoutHandle {
             exceeded_head: read(&counts.head),
             exceeded_body: read(&counts.body),
             exceeded_body_idle: read(&counts.body_idle),
+            would_refuse: read(&counts.would_refuse),
         }
     }
 
@@ -68,8 +71,9 @@ impl TimeoutHandle {
     /// If a field is out of range; nothing is changed then.
     pub fn update(&self, config: TimeoutConfig) -> Result<(), ConfigError> {
         config.check()?;
+        let (old, new) = (self.config(), config.clone());
         self.shared.configure(config);
-        self.shared.emitter.emit(EventKind::ConfigUpdated);
+        self.shared.emitter.updated(&old, &new);
         Ok(())
     }
 
@@ -96,3 +100,7 @@ impl Watch for TimeoutHandle {
         Vitals::new(&self.shared.emitter, Condition::Normal, summary)
     }
 }
+
+steerable!(TimeoutHandle, TimeoutConfig, |handle| &handle
+    .shared
+    .emitter);

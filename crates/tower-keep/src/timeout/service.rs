@@ -9,11 +9,13 @@ use tower_service::Service;
 use super::{
     BodyTimer, ResponseFuture,
     arrival::{Allowance, Choose},
-    shared::Shared,
+    shared::{Acting, Shared},
 };
 use crate::{
-    common::{macros::inner_accessors, until},
+    common::macros::inner_accessors,
+    observe::Fact,
     protocol::{Http, Inspect, Protocol, Wire},
+    rejection::Kind,
 };
 
 /// A service whose calls have a deadline. Made by [`TimeoutLayer`](super::TimeoutLayer).
@@ -61,16 +63,30 @@ where
     fn call(&mut self, mut request: Req) -> Self::Future {
         let protocol = self.protocol.clone();
         let wire = protocol.wire(&request);
+        let (timeout, acting) = self.shared.timeout();
         let allowance = match wire {
-            Wire::Plain => Allowance::unread(&self.shared),
+            _ if acting == Acting::Not => Some(Allowance::NONE),
+            Wire::Plain => Allowance::unread(timeout, acting),
             Wire::Grpc | Wire::HeadOnly | Wire::Http => {
                 let choose = self.choose.as_deref();
-                Allowance::read(&protocol, &mut request, wire, &self.shared, choose)
+                let rule = (timeout, acting);
+                Allowance::read(&protocol, &mut request, wire, &self.shared, choose, rule)
             }
         };
+        let allowance = match (allowance, acting) {
+            (None, Acting::InWords) => {
+                self.shared.would_refuse(Kind::DeadlineExpired);
+                Some(Allowance::NONE)
+            }
+            (allowance, _) => allowance,
+        };
+        self.shared.emitter.note(|| {
+            let left = allowance.as_ref()?.left()?;
+            Some(Fact::Deadline { left })
+        });
         let call = allowance.map(|mut allowance| {
             // What the service does before its future is polled is under the deadline too.
-            let inner = until::within(&mut allowance.head, || self.inner.call(request));
+            let inner = allowance.within(|| self.inner.call(request));
             (inner, allowance)
         });
         ResponseFuture::new(call, self.shared.clone(), protocol, wire)

@@ -19,7 +19,7 @@ use crate::{
 /// nothing, so relaxed: a call that arrives during an update goes by the old or the new value.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// An open [`Until`], as a word.
+    /// An open [`Until`], as a word; without [`ACTS`] if not every call has a deadline that is kept.
     timeout: AtomicU64,
     /// In nanoseconds; `u64::MAX` is none.
     body_idle: AtomicU64,
@@ -33,6 +33,20 @@ pub(super) struct Shared {
     pub(super) emitter: Emitter,
 }
 
+/// Set in every open [`Until`], so that a word without it says something else.
+const ACTS: u64 = 1 << 63;
+
+/// What is done for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Acting {
+    /// Its deadline is kept.
+    Fully,
+    /// It is only told when it would have run out of time.
+    InWords,
+    /// Nothing.
+    Not,
+}
+
 /// Statistics; relaxed, they order nothing.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -40,6 +54,7 @@ pub(super) struct Counts {
     pub(super) head: AtomicU64,
     pub(super) body: AtomicU64,
     pub(super) body_idle: AtomicU64,
+    pub(super) would_refuse: AtomicU64,
 }
 
 impl Shared {
@@ -61,7 +76,9 @@ impl Shared {
     /// Takes over a checked configuration, for calls that arrive from now on.
     pub(super) fn configure(&self, config: TimeoutConfig) {
         let timeout = config.timeout.map_or(Until::NEVER, Until::open);
-        self.timeout.store(timeout.to_word(), Relaxed);
+        let acts = if config.always_acts() { ACTS } else { 0 };
+        self.timeout
+            .store(timeout.to_word() & !ACTS | acts, Relaxed);
         let idle = config.body_idle.map_or(u64::MAX, clock::whole_nanos);
         self.body_idle.store(idle, Relaxed);
         let covers_body = config.body == BodyDeadline::Covered;
@@ -77,9 +94,28 @@ impl Shared {
         config.clone()
     }
 
+    /// The time for a call, and what is done about it.
     #[inline]
-    pub(super) fn timeout(&self) -> Until {
-        Until::from_word(self.timeout.load(Relaxed))
+    pub(super) fn timeout(&self) -> (Until, Acting) {
+        let word = self.timeout.load(Relaxed);
+        let acting = if word & ACTS == 0 {
+            self.acting()
+        } else {
+            Acting::Fully
+        };
+        (Until::from_word(word | ACTS), acting)
+    }
+
+    #[cold]
+    fn acting(&self) -> Acting {
+        let config = sync::read(&self.config);
+        if !config.enabled {
+            Acting::Not
+        } else if config.enforce.applies() {
+            Acting::Fully
+        } else {
+            Acting::InWords
+        }
     }
 
     #[inline]
@@ -101,6 +137,13 @@ impl Shared {
 
     pub(super) fn propagates(&self) -> bool {
         self.propagates.load(Relaxed)
+    }
+
+    /// Counts a call that would have been refused, and tells of it.
+    #[cold]
+    pub(super) fn would_refuse(&self, kind: Kind) {
+        self.counts.would_refuse.fetch_add(1, Relaxed);
+        self.emitter.emit(EventKind::CallWouldBeRejected { kind });
     }
 
     /// Counts a call that ran out of time, tells of it, and makes its refusal.
