@@ -98,7 +98,7 @@ async fn an_update_takes_effect_at_once_and_keeps_state_and_counts() {
         .unwrap();
     assert!(matches!(
         events.try_next().unwrap().kind,
-        EventKind::ConfigUpdated
+        EventKind::ConfigUpdated { .. }
     ));
     assert_eq!(handle.snapshot().failures, 4);
     call(&app).await;
@@ -186,7 +186,7 @@ async fn a_fallback_answers_on_axum() {
         "from the cache, because circuit_breaker: the circuit is open"
     );
     let told = std::iter::from_fn(|| events.try_next());
-    let fallbacks = told.filter(|event| matches!(event.kind, EventKind::FallbackAnswered));
+    let fallbacks = told.filter(|event| matches!(event.kind, EventKind::FallbackAnswered { .. }));
     assert_eq!(fallbacks.count(), 1);
 
     let mut grpc = Request::new(Body::empty());

@@ -329,13 +329,18 @@ async fn an_error_enum_of_your_own_carries_the_refusal() {
 async fn cpu_work_keeps_its_place_until_it_is_done_even_if_nobody_waits() {
     let pool = CpuBulkhead::from_config(BulkheadConfig::new(1)).unwrap();
     let (go, gate) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = tokio::sync::oneshot::channel();
     let work = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.run(move || gate.recv()).await }
+        async move {
+            let work = move || {
+                begun.send(()).unwrap();
+                gate.recv()
+            };
+            pool.run(work).await
+        }
     });
-    while running(pool.handle()) == 0 {
-        yield_now().await;
-    }
+    begins.await.unwrap();
     work.abort();
     let _ = work.await;
     assert_eq!(running(pool.handle()), 1, "the closure still runs");

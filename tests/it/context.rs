@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    io,
     sync::{Arc, Mutex},
 };
 
@@ -20,7 +19,7 @@ use tower_keep::{
     observe::Event,
 };
 
-use crate::support::{client, get as request, serve, text};
+use crate::support::{Log, client, get as request, serve, text};
 
 const ID: &str = "x-correlation-id";
 
@@ -141,28 +140,7 @@ async fn every_event_of_a_layer_inside_has_the_id() {
 
 #[tokio::test]
 async fn a_log_line_of_the_handler_and_of_what_it_spawns_has_the_id() {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .finish();
-    let _default = tracing::subscriber::set_default(subscriber);
-    // A span that another test's thread meets first is off for all, unless it is asked about again.
-    drop(Context::fresh());
-    tracing::callsite::rebuild_interest_cache();
+    let log = Log::start(tracing::Level::INFO);
 
     let handler = || async {
         tracing::info!("in the handler");
@@ -177,7 +155,7 @@ async fn a_log_line_of_the_handler_and_of_what_it_spawns_has_the_id() {
     ask(app, "order-17").await;
     tracing::info!("outside");
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let lines: Vec<_> = log.lines().collect();
     for (line, said) in lines
         .iter()

@@ -303,7 +303,7 @@ async fn a_handle_steers_all_clones_and_headers_are_fixed() {
     handle.update(CorrelationIdConfig::edge()).unwrap();
     assert_eq!(handle.config(), CorrelationIdConfig::edge());
     let event = events.try_next().unwrap();
-    assert!(matches!(event.kind, EventKind::ConfigUpdated));
+    assert!(matches!(event.kind, EventKind::ConfigUpdated { .. }));
     assert_eq!(event.name(), "public");
     let answer = ask(&app, with_headers(&[(ID, b"mine")])).await;
     assert!(is_new(&id_of(&answer)));

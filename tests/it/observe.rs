@@ -14,6 +14,8 @@ use tower_keep::{
     observe::{Event, EventKind, Metrics, Missed, Observer},
 };
 
+use crate::support::Log;
+
 async fn call(layer: BulkheadLayer) -> Result<u64, BoxError> {
     let service = service_fn(|n: u64| async move { Ok::<_, BoxError>(n) });
     ServiceBuilder::new()
@@ -163,42 +165,20 @@ fn metrics_have_the_names_and_labels_of_the_docs() {
 
 #[test]
 fn log_lines_are_as_loud_as_the_event_is_rare() {
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .without_time()
-        .with_ansi(false)
-        .with_writer({
-            let lines = lines.clone();
-            move || lines.clone()
-        })
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let bulkhead = BulkheadLayer::new(0).named("quotes");
-            call(bulkhead.clone()).await.unwrap_err();
-            bulkhead.handle().update(BulkheadConfig::new(1)).unwrap();
-            call(bulkhead).await.unwrap();
-            let breaker = CircuitBreakerLayer::new().named("quotes").handle();
-            breaker.force_open();
-            breaker.auto();
-        });
+    let log = Log::start(tracing::Level::DEBUG);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let bulkhead = BulkheadLayer::new(0).named("quotes");
+        call(bulkhead.clone()).await.unwrap_err();
+        bulkhead.handle().update(BulkheadConfig::new(1)).unwrap();
+        call(bulkhead).await.unwrap();
+        let breaker = CircuitBreakerLayer::new().named("quotes").handle();
+        breaker.force_open();
+        breaker.auto();
     });
-    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines = log.text();
     let of_layers: Vec<_> = lines
         .lines()
         .map(|line| line.split(" layer=").next().unwrap().trim())
@@ -207,7 +187,7 @@ fn log_lines_are_as_loud_as_the_event_is_rare() {
         of_layers,
         [
             "DEBUG tower_keep: bulkhead quotes: call rejected: all 0 places are taken",
-            "INFO tower_keep: bulkhead quotes: configuration updated",
+            "INFO tower_keep: bulkhead quotes: configuration updated: max_concurrent: 0 -> 1",
             "WARN tower_keep: circuit_breaker quotes: closed -> open (forced open)",
             "INFO tower_keep: circuit_breaker quotes: open -> closed (automatic again)",
         ],

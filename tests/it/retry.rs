@@ -386,9 +386,9 @@ async fn a_request_and_an_update_can_change_the_number_of_attempts() {
         matches!(
             kinds[..],
             [
-                EventKind::ConfigUpdated,
+                EventKind::ConfigUpdated { .. },
                 EventKind::AttemptScheduled { attempt: 2, after },
-                EventKind::RetrySkipped { reason: "max_attempts" },
+                EventKind::AttemptSkipped { reason: "max_attempts" },
             ] if after.as_millis() == 100
         ),
         "{kinds:?}"

@@ -1,6 +1,11 @@
 //! What several tests need: a server on loopback, a client for it, a body sent by hand, an error.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use axum::Router;
 use bytes::Bytes;
@@ -14,6 +19,7 @@ use hyper_util::{
 };
 use tokio::sync::mpsc;
 use tower_keep::{protocol::CarriesRejection, rejection::Rejection};
+use tracing::{Level, subscriber::DefaultGuard};
 
 /// The errors of a service that is not HTTP.
 #[derive(Debug)]
@@ -78,4 +84,55 @@ pub(crate) fn by_hand() -> (
             .map(|bytes| (Ok(Frame::data(bytes)), receiver))
     });
     (sender, StreamBody::new(frames))
+}
+
+/// What this thread logs while it lives.
+///
+/// One at a time in the process: `tracing` asks about a place that logs once, for all subscribers that
+/// there are, and two that come and go at the same moment can miss each other's.
+pub(crate) struct Log {
+    lines: Lines,
+    _default: DefaultGuard,
+    _alone: MutexGuard<'static, ()>,
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    pub(crate) fn start(level: Level) -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .without_time()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let default = tracing::subscriber::set_default(subscriber);
+        // A place that another test's thread met first is off for all, unless it is asked about again.
+        tracing::callsite::rebuild_interest_cache();
+        Self {
+            lines,
+            _default: default,
+            _alone: alone,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
+    }
 }
