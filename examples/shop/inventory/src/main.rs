@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
 async fn run(config: Config) -> Result<(), StartError> {
     cli::start_log(&config.log)?;
     let listener = server::listen(config.listen).await?;
-    let server = inventory::build(&config).await?;
+    let (server, _) = inventory::build(&config).await?;
     tracing::info!(address = %listener.local_addr()?, "inventory listens");
     server.serve(listener).await?;
     Ok(())

@@ -38,6 +38,10 @@ pub struct Config {
     #[arg(long, env = "ORDERS_PEER_TIMEOUT_MS", default_value_t = PEER_TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(2..=60_000))]
     pub peer_timeout_ms: u64,
 
+    /// How many requests a second one customer may make; twice as many at once.
+    #[arg(long, env = "ORDERS_CUSTOMER_RATE", default_value_t = CUSTOMER_RATE, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub customer_rate: u32,
+
     /// Log filter, such as info or warn,orders=debug.
     #[arg(long, env = "ORDERS_LOG", default_value = "info")]
     pub log: String,
@@ -45,6 +49,9 @@ pub struct Config {
 
 /// The default of [`Config::peer_timeout_ms`].
 pub const PEER_TIMEOUT_MS: u64 = 1500;
+
+/// The default of [`Config::customer_rate`]: more than people click, less than a program can.
+pub const CUSTOMER_RATE: u32 = 100;
 
 impl Config {
     pub(crate) fn peer_timeout(&self) -> Duration {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shop_kit::{ids::OrderId, notices::Notices};
 use tokio::{task::JoinHandle, time::sleep};
-use tower_keep::context::{Context, CorrelationId};
+use tower_keep::context::{Context, CorrelationId, Priority};
 
 use crate::{
     peers::Peer,
@@ -119,10 +119,12 @@ impl Queue {
 const HALF_OPEN_MARGIN: Duration = Duration::from_millis(10);
 
 /// Nobody asked for this work over HTTP, so it has a context of its own; its correlation id is the
-/// order's, which log lines of all services are found by.
+/// order's, which log lines of all services are found by. It matters more than whoever looks around,
+/// and less than the customer who waits.
 fn context(id: OrderId) -> Context {
-    match CorrelationId::parse(&id.to_string()) {
+    let context = match CorrelationId::parse(&id.to_string()) {
         Ok(id) => Context::new(id),
         Err(_) => Context::fresh(),
-    }
+    };
+    context.with_priority(Priority::of_urgency(1))
 }

@@ -1,23 +1,28 @@
 //! Translates between HTTP and the flow of orders.
 
+use std::time::Duration;
+
 use axum::{
     Router,
     extract::State,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http::StatusCode;
+use http::{HeaderName, Method, StatusCode, header};
 use serde::Deserialize;
+use serde_json::Value;
 use shop_kit::{
+    client::{CallError, Read},
     extract::{Id, Json, Params, no_method, no_route},
     idempotency::{Answer, IdempotencyKey, Keyed},
     ids::OrderId,
     problem::Problem,
 };
-use tower_keep::context;
+use tower_keep::{context::Priority, protocol::Head};
 
 use crate::{
     domain::{NewOrder, Order, Status},
+    peers::Peers,
     place_order::PlaceOrder,
     store::{Accepted, Store},
 };
@@ -26,16 +31,50 @@ use crate::{
 pub(crate) struct Orders {
     pub(crate) store: Store,
     pub(crate) flow: PlaceOrder,
+    pub(crate) peers: Peers,
 }
 
 pub(crate) fn router(orders: Orders) -> Router {
     Router::new()
+        .route(PRODUCTS, get(products))
         .route("/orders", post(place).get(list))
         .route("/orders/{id}", get(show))
         .route("/orders/{id}/cancel", post(cancel))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(orders)
+}
+
+const PRODUCTS: &str = "/products";
+
+/// Checkout over browsing: of too many requests those go first that only look around.
+pub(crate) fn matters(head: &Head<'_>) -> Priority {
+    if head.method == Method::POST {
+        Priority::CRITICAL
+    } else if head.uri.path() == PRODUCTS {
+        BROWSING
+    } else {
+        Priority::default()
+    }
+}
+
+const BROWSING: Priority = Priority::of_urgency(5);
+
+/// What there is to buy. With an `Age` if inventory could not be asked: then it is what there was.
+async fn products(State(orders): State<Orders>) -> Result<Response, Problem> {
+    let Read { value, age } = orders.peers.products().await.map_err(|error| {
+        let wait = match &error {
+            CallError::NotSent { retry_after, .. } => *retry_after,
+            CallError::Rejected(_) | CallError::Unknown(_) => None,
+        };
+        tracing::info!(%error, "no products to show");
+        let (status, kind) = (StatusCode::SERVICE_UNAVAILABLE, "no-products");
+        Problem::new(status, kind, "what there is to buy is not known right now")
+            .retry_after(wait.unwrap_or(Duration::from_secs(1)))
+    })?;
+    let age: Option<[(HeaderName, String); 1]> =
+        age.map(|age| [(header::AGE, age.as_secs().to_string())]);
+    Ok((age, axum::Json::<Value>(value)).into_response())
 }
 
 async fn place(
@@ -49,16 +88,13 @@ async fn place(
         Accepted::Order(id) => id,
         Accepted::Answered(answer) => return Ok(answer),
     };
-    // In a task of its own: neither a customer who hangs up nor the server's timeout stops the order
-    // half way. The correlation id goes along.
-    let work = context::spawn(async move {
-        let progress = orders.flow.advance(id).await?;
-        let answer = answer(progress.order());
-        orders.store.answer(&keyed, &answer).await?;
-        tracing::info!(order = %id, status = answer.status(), "order answered");
-        Ok::<_, Problem>(answer)
-    });
-    work.await.map_err(|_| interrupted())?
+    // Neither a customer who hangs up nor the server's timeout stops it half way: the detach layer
+    // finishes what has begun.
+    let progress = orders.flow.advance(id).await?;
+    let answer = answer(progress.order());
+    orders.store.answer(&keyed, &answer).await?;
+    tracing::info!(order = %id, status = answer.status(), "order answered");
+    Ok(answer)
 }
 
 /// 201 confirmed, 202 still under way, 402 or 409 refused.
@@ -135,8 +171,7 @@ async fn cancel(State(orders): State<Orders>, Id(id): Id<OrderId>) -> Result<Res
             "the order was refused, there is nothing to cancel",
         ));
     }
-    let work = context::spawn(async move { orders.flow.advance(id).await });
-    let progress = work.await.map_err(|_| interrupted())??;
+    let progress = orders.flow.advance(id).await?;
     let order = progress.order();
     let status = if order.status.is_settled() {
         StatusCode::OK
@@ -144,13 +179,4 @@ async fn cancel(State(orders): State<Orders>, Id(id): Id<OrderId>) -> Result<Res
         StatusCode::ACCEPTED
     };
     Ok((status, axum::Json(order)).into_response())
-}
-
-fn interrupted() -> Problem {
-    Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "interrupted",
-        "the work on this request was interrupted",
-    )
-    .remedy("repeat the request with the same Idempotency-Key")
 }

@@ -17,10 +17,11 @@ use shop_kit::{
     idempotency,
     notices::Notices,
     server::{Server, StartError},
-    stack::{ClientHandles, server_stack},
+    stack::{Callers, ClientHandles, ServerHandles, Service, server_stack},
 };
+use tower_keep::chaos::ChaosLayer;
 
-pub use config::{Config, PEER_TIMEOUT_MS};
+pub use config::{CUSTOMER_RATE, Config, PEER_TIMEOUT_MS};
 pub use finisher::Finisher;
 
 /// The service, ready to be served.
@@ -28,6 +29,8 @@ pub use finisher::Finisher;
 pub struct App {
     /// Its routes, with the layers around them.
     pub server: Server,
+    /// To look at those layers.
+    pub edge: ServerHandles,
     /// Its background tasks; they end when this is dropped.
     pub finisher: Finisher,
     /// To look at the layers in front of each peer.
@@ -47,13 +50,23 @@ pub async fn build(config: &Config, notices: Notices) -> Result<App, StartError>
     let store = store::Store::new(db.clone());
     let peers = peers::Peers::new(config)?;
     let handles = peers.handles();
-    let flow = place_order::PlaceOrder::new(store.clone(), peers);
+    let flow = place_order::PlaceOrder::new(store.clone(), peers.clone());
     let finisher = Finisher::start(&flow, &store, &notices);
-    let router = http::router(http::Orders { store, flow });
-    let server = server_stack("orders", env!("CARGO_PKG_VERSION"), &db, router)?;
+    let service = Service {
+        name: "orders",
+        version: env!("CARGO_PKG_VERSION"),
+        callers: Callers::Customers {
+            rate: config.customer_rate,
+            matters: http::matters,
+        },
+        chaos: ChaosLayer::default(),
+    };
+    let router = http::router(http::Orders { store, flow, peers });
+    let (server, edge) = server_stack(&service, &db, router)?;
     Ok(App {
         // Peers are shown and no more: without them this service still takes orders.
         server: handles.iter().fold(server, Server::watch),
+        edge,
         finisher,
         peers: handles,
     })

@@ -4,12 +4,13 @@ use std::fmt;
 
 use http::Uri;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shop_kit::{
-    client::{CallError, ServiceClient},
+    client::{CallError, Read, ServiceClient},
     ids::{OrderId, PaymentId, ReservationId},
     money::Money,
     server::StartError,
-    stack::{ClientHandles, Dependency},
+    stack::{ClientHandles, Dependency, Places, Reads},
 };
 
 use crate::{
@@ -33,6 +34,22 @@ impl Peer {
             Self::Payments => "payments",
         }
     }
+
+    /// What is behind payments is a bank's, and nobody here knows how much it can take.
+    fn places(self) -> Places {
+        match self {
+            Self::Inventory => Places::Known,
+            Self::Payments => Places::Adaptive,
+        }
+    }
+
+    /// A product page may be a little old, since the reservation decides; money may not.
+    fn reads(self) -> Reads {
+        match self {
+            Self::Inventory => Reads::MayBeOld,
+            Self::Payments => Reads::Exact,
+        }
+    }
 }
 
 impl fmt::Display for Peer {
@@ -53,6 +70,8 @@ impl Peers {
             let dependency = Dependency {
                 name: peer.as_str(),
                 timeout: config.peer_timeout(),
+                places: peer.places(),
+                reads: peer.reads(),
             };
             ServiceClient::new(base.clone(), &dependency)
         };
@@ -66,6 +85,11 @@ impl Peers {
     pub(crate) fn handles(&self) -> Vec<ClientHandles> {
         let both = [&self.inventory, &self.payments];
         both.map(|client| client.handles().clone()).into()
+    }
+
+    /// What there is to buy, as inventory says or said.
+    pub(crate) async fn products(&self) -> Result<Read<Value>, CallError> {
+        self.inventory.get("/products").await
     }
 
     /// Sets the stock aside; answers the price of everything.

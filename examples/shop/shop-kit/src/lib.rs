@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod money;
 pub mod notices;
+mod numbers;
 pub mod problem;
 pub mod server;
 pub mod stack;

@@ -28,6 +28,7 @@ impl Server {
         self.health = self
             .health
             .watch(peer.breaker.clone())
+            .watch(peer.adaptive.clone())
             .watch(peer.bulkhead.clone());
         self
     }

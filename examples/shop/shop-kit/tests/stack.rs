@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use shop_kit::{
     client::{CallError, ServiceClient},
     server::Server,
-    stack::{Dependency, server_stack},
+    stack::{Callers, Dependency, Places, Reads, Service, server_stack},
     testing::TestDb,
 };
 use tokio::{
@@ -19,7 +19,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tower::ServiceExt;
-use tower_keep::context::{Context, CorrelationId};
+use tower_keep::{
+    chaos::ChaosLayer,
+    context::{Context, CorrelationId},
+};
 
 /// Far longer than any answer here takes, so that a busy machine changes nothing.
 const LONG: Duration = Duration::from_secs(20);
@@ -29,6 +32,8 @@ fn client(address: SocketAddr, timeout: Duration) -> ServiceClient {
     let dependency = Dependency {
         name: "peer",
         timeout,
+        places: Places::Known,
+        reads: Reads::Exact,
     };
     ServiceClient::new(base, &dependency).unwrap()
 }
@@ -107,7 +112,7 @@ async fn a_peer_is_told_the_correlation_id_and_how_long_it_is_waited_for() {
     let client = client(serve(Router::new().route("/", get(told))).await, LONG);
     let id = CorrelationId::parse("order-17").unwrap();
     let call = client.get::<[String; 2]>("/");
-    let [id, wait] = Context::new(id).scope(call).await.unwrap();
+    let [id, wait] = Context::new(id).scope(call).await.unwrap().value;
     assert_eq!(id, "order-17");
     let wait: u64 = wait.strip_suffix("ms").unwrap().parse().unwrap();
     assert!((9_000..=10_000).contains(&wait), "half of 20 s: {wait}");
@@ -116,7 +121,13 @@ async fn a_peer_is_told_the_correlation_id_and_how_long_it_is_waited_for() {
 async fn server() -> (Server, TestDb) {
     let test = TestDb::sqlite(&[]).await;
     let router = Router::new().route("/", get(|| async { "here" }));
-    let server = server_stack("orders", "1.2.3", &test.db, router).unwrap();
+    let service = Service {
+        name: "orders",
+        version: "1.2.3",
+        callers: Callers::Peers,
+        chaos: ChaosLayer::default(),
+    };
+    let (server, _) = server_stack(&service, &test.db, router).unwrap();
     (server, test)
 }
 

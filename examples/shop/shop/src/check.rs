@@ -45,8 +45,8 @@ pub(crate) async fn count(system: &System) -> Result<Books, String> {
 /// Reads and checks all books of the three services.
 pub(crate) async fn check(system: &System) -> Result<Books, String> {
     let orders = Web::new(system.orders.address());
-    let payments = Web::new(system.payments_address());
-    let inventory = Web::new(system.inventory.address());
+    let payments = Web::new(system.payments.address());
+    let inventory = Web::new(system.inventory_address());
     let mut books = Books::default();
     let mut sold: BTreeMap<String, i64> = BTreeMap::new();
     let mut confirmed = 0;
@@ -141,6 +141,7 @@ async fn all_orders(orders: &Web) -> Result<Vec<Value>, String> {
     let mut all = Vec::new();
     for customer in CUSTOMERS {
         let reply = orders
+            .by(customer)
             .get(&format!("/orders?customer={customer}&limit=1000"))
             .await?;
         if !reply.status.is_success() {

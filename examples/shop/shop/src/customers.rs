@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{load::Intent, screen::Screen, web::Web};
@@ -25,6 +25,9 @@ pub(crate) struct Seen {
     /// Repeats that got the same answer again.
     pub(crate) same_again: usize,
     pub(crate) cancellations: usize,
+    pub(crate) hung_up: usize,
+    /// Orders that were turned away since there was too much to do; they have failed, too.
+    pub(crate) shed: usize,
     /// Errors and answers that should not be.
     pub(crate) failed: Vec<String>,
     /// When each order was sent, and how long its answer took.
@@ -38,6 +41,12 @@ impl Seen {
     pub(crate) fn slowest(&self, sent: impl RangeBounds<Instant>) -> Option<Duration> {
         let within = self.waits.iter().filter(|(at, _)| sent.contains(at));
         within.map(|(_, wait)| *wait).max()
+    }
+
+    /// How many orders were sent in this time.
+    pub(crate) fn sent(&self, within: impl RangeBounds<Instant>) -> usize {
+        let sent = self.waits.iter().filter(|(at, _)| within.contains(at));
+        sent.count()
     }
 }
 
@@ -100,8 +109,16 @@ impl Customers {
 
     async fn order(&self, intent: Intent) {
         let key = uuid::Uuid::now_v7().to_string();
+        let web = self.web.by(intent.customer);
+        if intent.hangs_up {
+            // What is dropped takes its connection along.
+            let _ = timeout(HANGS_UP_AFTER, web.post("/orders", &key, &intent.order)).await;
+            let line = || format!("{} ordered and hung up", intent.customer);
+            self.note(|seen| seen.hung_up += 1, "hung up", line);
+            return self.screen.answered(&self.seen());
+        }
         let sent = Instant::now();
-        let reply = self.web.post("/orders", &key, &intent.order).await;
+        let reply = web.post("/orders", &key, &intent.order).await;
         self.lock().waits.push((sent, sent.elapsed()));
         let reply = match reply {
             Ok(reply) => reply,
@@ -149,11 +166,16 @@ impl Customers {
                     },
                 );
             }
-            status => self.failed(format!("{}: status {status}: {detail}", intent.customer)),
+            status => {
+                if reply.body["layer"] == "load_shed" {
+                    self.lock().shed += 1;
+                }
+                self.failed(format!("{}: status {status}: {detail}", intent.customer));
+            }
         }
         self.screen.answered(&self.seen());
         if intent.repeats {
-            match self.web.post("/orders", &key, &intent.order).await {
+            match web.post("/orders", &key, &intent.order).await {
                 Ok(again)
                     if again.replayed
                         && again.status == reply.status
@@ -184,6 +206,7 @@ impl Customers {
     async fn cancel(&self, id: &str, customer: &str) {
         match self
             .web
+            .by(customer)
             .post(&format!("/orders/{id}/cancel"), id, &json!({}))
             .await
         {
@@ -224,6 +247,9 @@ impl Customers {
         self.lock().failed.push(line);
     }
 }
+
+/// Long enough for an order to get here, too short for its answer.
+const HANGS_UP_AFTER: Duration = Duration::from_millis(10);
 
 /// How often the plain screen tells the counts.
 const TELL_EVERY: Duration = Duration::from_secs(3);

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 /// Orders per second.
 pub(crate) const RATE: u32 = 10;
 /// How many orders a run sends.
-pub(crate) const ORDERS: usize = 200;
+pub(crate) const ORDERS: usize = 190;
+/// How long that takes.
+pub(crate) const TIME: Duration = Duration::from_secs(ORDERS as u64 / RATE as u64);
 const SEED: u64 = 42;
 
 /// One thing that a customer will do.
@@ -19,6 +21,8 @@ pub(crate) struct Intent {
     pub(crate) order: Value,
     /// Clicks twice: sends the same request again after the answer.
     pub(crate) repeats: bool,
+    /// Goes away without waiting for the answer.
+    pub(crate) hangs_up: bool,
     /// Changes their mind this long after the answer.
     pub(crate) cancels_after: Option<Duration>,
 }
@@ -53,6 +57,7 @@ pub(crate) fn plan() -> Vec<Intent> {
                 at: Duration::from_secs(1) / RATE * u32::try_from(at).unwrap_or(u32::MAX),
                 customer,
                 order: json!({"customer": customer, "lines": lines}),
+                hangs_up: at % 40 == 20,
                 repeats: rng.u8(..10) == 0,
                 cancels_after: (rng.u8(..12) == 0).then(|| Duration::from_millis(rng.u64(..1500))),
             }

@@ -1,7 +1,7 @@
 //! The demo shop in one process.
 //!
-//! Without arguments it plays a scenario: customers order, the payment service is killed and comes
-//! back, and in the end the books are checked. `shop serve` keeps the services up for curl.
+//! Without arguments it plays a scenario: customers order, payments fails and inventory dies, a crowd
+//! comes, and in the end the books are checked. `shop serve` keeps the services up for curl.
 
 /// Prints a line. Whoever has closed the pipe misses it; the shop goes on and its books are checked.
 macro_rules! say {
@@ -13,14 +13,18 @@ macro_rules! say {
 
 mod check;
 mod customers;
+mod faults;
 mod layers;
 mod load;
 mod options;
+mod phases;
+mod promises;
 mod report;
 mod scenario;
 mod screen;
 mod serve;
 mod system;
+mod visitors;
 mod web;
 
 use std::process::ExitCode;

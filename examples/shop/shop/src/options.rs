@@ -6,7 +6,7 @@ use shop_kit::db::file_url;
 /// The demo shop: order, payment and inventory services in one process.
 ///
 /// Without a command it plays a scenario of about 20 seconds: customers order, the payment service
-/// is killed and comes back, and the books are checked at the end.
+/// fails, inventory is killed, a crowd comes, and the books are checked at the end.
 #[derive(Debug, Parser)]
 #[command(name = "shop", version)]
 pub(crate) struct Options {

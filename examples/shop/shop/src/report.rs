@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
+use shop_kit::stack::ServerHandles;
 use tokio::time::Instant;
 
-use crate::{check::Books, customers::Seen, layers::Heard};
-
-/// When the payment service was away.
-#[derive(Debug)]
-pub(crate) struct Outage {
-    pub(crate) began: Instant,
-    pub(crate) ended: Instant,
-}
+use crate::{
+    check::Books,
+    customers::Seen,
+    layers::Heard,
+    phases::{Phase, Phases},
+    promises::Crowds,
+};
 
 /// Prints what customers saw, what the layers did and what the books say.
-pub(crate) fn print(seen: &Seen, books: &Books, outage: &Outage, layers: &[Heard]) {
+pub(crate) fn print(
+    seen: &Seen,
+    books: &Books,
+    phases: &Phases,
+    layers: &[Heard],
+    edge: &ServerHandles,
+) {
     say!();
     say!("What customers saw");
     row("confirmed at once (201)", seen.confirmed);
@@ -23,15 +29,25 @@ pub(crate) fn print(seen: &Seen, books: &Books, outage: &Outage, layers: &[Heard
     row("failed (5xx, no answer)", seen.failed.len());
     row("repeats with the same answer", seen.same_again);
     row("cancellations", seen.cancellations);
-    let Outage { began, ended } = *outage;
     row(
-        "slowest answer before the outage",
-        time(seen.slowest(..began)),
+        "hung up, and their order went on",
+        format!("{}, {}", seen.hung_up, edge.detach.snapshot().total),
     );
-    row("slowest answer during it", time(seen.slowest(began..ended)));
-    row("slowest answer after it", time(seen.slowest(ended..)));
+    let Phases {
+        payments,
+        inventory,
+        flood,
+    } = phases;
+    let slowest = |during: &Phase| time(seen.slowest(during.began..during.ended));
+    row(
+        "slowest answer at first",
+        time(seen.slowest(..payments.began)),
+    );
+    row("slowest while payments fails", slowest(payments));
+    row("slowest while inventory is away", slowest(inventory));
+    row("slowest in the flood", slowest(flood));
     say!();
-    print_layers(layers, outage);
+    print_layers(layers, phases);
     say!();
     say!("What the books say");
     for (status, count) in &books.orders {
@@ -61,40 +77,101 @@ pub(crate) fn print(seen: &Seen, books: &Books, outage: &Outage, layers: &[Heard
 }
 
 /// One column for each peer.
-fn print_layers(layers: &[Heard], outage: &Outage) {
-    let columns = |value: &dyn Fn(&Heard) -> String| -> String {
-        layers
-            .iter()
-            .map(|heard| format!("{:<12}", value(heard)))
-            .collect()
+fn print_layers(layers: &[Heard], phases: &Phases) {
+    let outage = |heard: &Heard| match heard.peer.name {
+        "payments" => phases.payments,
+        _ => phases.inventory,
+    };
+    let line = |what: &str, value: &dyn Fn(&Heard) -> String| {
+        let columns = layers.iter().map(|heard| format!("{:<12}", value(heard)));
+        row(what, columns.collect::<String>());
     };
     say!("What the layers did between orders and ...");
-    row("", columns(&|heard| heard.peer.name.to_owned()));
+    line("", &|heard| heard.peer.name.to_owned());
+    line("calls", &|heard| {
+        heard.peer.retry.snapshot().calls.to_string()
+    });
+    line("retries", &|heard| {
+        heard.peer.retry.snapshot().retries.to_string()
+    });
+    line("reads asked for twice, and won", &|heard| {
+        let hedge = heard.peer.hedge.snapshot();
+        format!("{}, {}", hedge.hedges, hedge.won)
+    });
+    line("answered by an older answer", &|heard| {
+        heard.peer.fallback.snapshot().stale.to_string()
+    });
+    line("refused by the circuit breaker", &|heard| {
+        heard.refused().to_string()
+    });
+    line("from the fault to circuit open", &|heard| {
+        let began = outage(heard).began;
+        seconds(heard.first("open", began), began)
+    });
+    // Before the end it cannot close: nobody is there to answer its probes.
+    line("from its end to circuit closed", &|heard| {
+        let Phase { began, ended } = outage(heard);
+        seconds(heard.first("closed", began), ended)
+    });
+    line("refused for want of a place", &|heard| {
+        let refused = heard.peer.adaptive.snapshot().refused;
+        (refused + heard.peer.bulkhead.snapshot().refused).to_string()
+    });
+    line("places", &|heard| {
+        let found = heard.peer.adaptive.config().enabled;
+        let known = heard.peer.bulkhead.config().max_concurrent;
+        if found {
+            path(heard)
+        } else {
+            known.to_string()
+        }
+    });
+}
+
+/// The way of the adaptive limit: every value if there are few, else the ends and the extremes.
+fn path(heard: &Heard) -> String {
+    let limits = heard.limits();
+    let words = |limits: &[usize]| {
+        let words: Vec<_> = limits.iter().map(ToString::to_string).collect();
+        words.join(" > ")
+    };
+    match limits[..] {
+        [] => heard.peer.adaptive.snapshot().limit.to_string(),
+        [first, .., last] if limits.len() > 6 => {
+            let ends = limits.iter().min().zip(limits.iter().max());
+            let (low, high) = ends.unwrap_or((&first, &last));
+            format!("{first} > {last}, from {low} to {high}")
+        }
+        _ => words(&limits),
+    }
+}
+
+/// What those saw who looked around, and what came through beside them.
+pub(crate) fn print_crowds(crowds: &Crowds, seen: &Seen, flood: &Phase) {
+    say!("What those saw who looked around");
+    let all = [&crowds.visitors, &crowds.crowd, &crowds.scraper].map(|one| one.seen());
+    let columns = |values: [String; 3]| -> String {
+        values.iter().map(|value| format!("{value:<12}")).collect()
+    };
+    let names = ["visitors", "the crowd", "the scraper"];
+    row("", columns(names.map(str::to_owned)));
+    let count = |what: &str, count: fn(&crate::visitors::Pages) -> usize| {
+        row(
+            what,
+            columns(all.each_ref().map(|pages| count(pages).to_string())),
+        );
+    };
+    count("pages", |pages| pages.fresh);
+    count("older pages, marked", |pages| pages.older);
+    count("shed (503)", |pages| pages.shed);
+    count("told to come back (429)", |pages| pages.limited);
+    count("failed", |pages| pages.failed.len());
+    let orders = seen.sent(flood.began..flood.ended);
     row(
-        "calls",
-        columns(&|heard| heard.peer.retry.snapshot().calls.to_string()),
+        "orders in the flood, and shed",
+        format!("{orders}, {}", seen.shed),
     );
-    row(
-        "retries",
-        columns(&|heard| heard.peer.retry.snapshot().retries.to_string()),
-    );
-    row(
-        "refused by the bulkhead",
-        columns(&|heard| heard.peer.bulkhead.snapshot().refused.to_string()),
-    );
-    row(
-        "refused by the circuit breaker",
-        columns(&|heard| heard.refused().to_string()),
-    );
-    row(
-        "from the kill to circuit open",
-        columns(&|heard| seconds(heard.first("open", outage.began), outage.began)),
-    );
-    // Before the return it cannot close: nobody is there to answer its probes.
-    row(
-        "from the return to circuit closed",
-        columns(&|heard| seconds(heard.first("closed", outage.began), outage.ended)),
-    );
+    say!();
 }
 
 fn row(what: &str, value: impl std::fmt::Display) {

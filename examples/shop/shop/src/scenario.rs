@@ -1,4 +1,4 @@
-//! The scenario: customers order, payments dies and comes back, nothing is lost.
+//! The scenario: customers order, things go wrong, nothing is lost.
 
 use std::time::Duration;
 
@@ -17,16 +17,17 @@ use crate::{
     layers::Layers,
     load,
     options::{Options, Places},
-    report::{self, Outage},
+    phases,
+    promises::{self, Crowds},
+    report,
     screen::Screen,
     system::System,
+    visitors::Visitors,
     web::Web,
 };
 
-/// When the payment service is killed, after the first order.
-const KILL_AFTER: Duration = Duration::from_secs(5);
-/// How long it stays away.
-const OUTAGE: Duration = Duration::from_secs(6);
+/// How many requests a second one customer may make here: few, so that the scraper can be slow.
+const CUSTOMER_RATE: u32 = 20;
 /// How long pending orders may take after the last order was sent.
 const SETTLE_WITHIN: Duration = Duration::from_secs(12);
 
@@ -41,18 +42,31 @@ pub(crate) async fn play(options: &Options) -> Result<(), StartError> {
 async fn run(options: &Options) -> Result<(), StartError> {
     let places = options.places()?;
     let (notices, mut lines) = Notices::channel();
-    let mut system = System::start(&places, notices.clone()).await?;
-    let layers = Layers::watch(&system.peers, &notices);
+    let mut system = System::start(&places, CUSTOMER_RATE, notices.clone()).await?;
+    let layers = Layers::watch(&system, &notices);
     introduce(&system, &places);
 
     let screen = Screen::new(load::ORDERS);
-    let customers = Customers::new(Web::new(system.orders.address()), screen.clone());
-    let (outage, ()) = tokio::select! {
-        both = async { tokio::join!(outage(&mut system, &screen), customers.act(load::plan())) } => both,
+    let web = Web::new(system.orders.address());
+    let customers = Customers::new(web.clone(), screen.clone());
+    let crowds = Crowds {
+        visitors: Visitors::new(web.clone(), 10, 20),
+        crowd: Visitors::new(web.clone(), 30, 240),
+        scraper: Visitors::new(web, 1, 100),
+    };
+    let all = async {
+        tokio::join!(
+            phases::happen(&mut system, &screen, &crowds.crowd, &crowds.scraper),
+            crowds.visitors.look_around(load::TIME),
+            customers.act(load::plan()),
+        )
+    };
+    let (phases, (), ()) = tokio::select! {
+        all = all => all,
         never = tell_counts(&customers) => match never {},
         never = print_lines(&mut lines, &screen) => match never {},
     };
-    let outage = outage?;
+    let phases = phases?;
     screen.close_bar();
     screen.line("the last order was answered");
     tokio::select! {
@@ -62,9 +76,16 @@ async fn run(options: &Options) -> Result<(), StartError> {
 
     let books = check(&system).await?;
     let seen = customers.seen();
+    let suffered = system.payments_suffered();
+    let edge = system.edge.clone();
     system.stop().await;
-    report::print(&seen, &books, &outage, layers.heard());
-    if books.wrong.is_empty() && seen.failed.is_empty() {
+    report::print(&seen, &books, &phases, layers.heard(), &edge);
+    report::print_crowds(&crowds, &seen, &phases.flood);
+    let broken = promises::broken(&crowds, layers.heard(), &phases, suffered);
+    for promise in &broken {
+        say!("BROKEN  {promise}");
+    }
+    if books.wrong.is_empty() && seen.failed.is_empty() && broken.is_empty() {
         say!(
             "No money and no stock was lost or doubled. It took {:.0} s.",
             screen.age().as_secs_f64()
@@ -72,9 +93,10 @@ async fn run(options: &Options) -> Result<(), StartError> {
         return Ok(());
     }
     Err(format!(
-        "{} entries of the books are wrong, {} customers saw failures",
+        "{} entries of the books are wrong, {} customers saw failures, {} promises are broken",
         books.wrong.len(),
-        seen.failed.len()
+        seen.failed.len(),
+        broken.len()
     )
     .into())
 }
@@ -82,32 +104,15 @@ async fn run(options: &Options) -> Result<(), StartError> {
 fn introduce(system: &System, places: &Places) {
     say!("The shop is open.");
     say!("  orders     http://{}", system.orders.address());
-    say!("  payments   http://{}", system.payments_address());
-    say!("  inventory  http://{}", system.inventory.address());
+    say!("  payments   http://{}", system.payments.address());
+    say!("  inventory  http://{}", system.inventory_address());
     say!("  databases  {}", places.data.display());
     say!(
-        "{} orders will come in, {} each second; after {} s the payment service dies for {} s.",
+        "{} orders will come in, {} each second. Payments will fail, inventory die, a crowd come.",
         load::ORDERS,
         load::RATE,
-        KILL_AFTER.as_secs(),
-        OUTAGE.as_secs(),
     );
     say!();
-}
-
-async fn outage(system: &mut System, screen: &Screen) -> Result<Outage, StartError> {
-    sleep(KILL_AFTER).await;
-    screen.line(">>> the payment service is killed: port closed, connections broken");
-    let began = Instant::now();
-    system.kill_payments().await;
-    sleep(OUTAGE).await;
-    let waiting = count(system).await?.open();
-    system.restart_payments().await?;
-    let ended = Instant::now();
-    screen.line(format!(
-        ">>> the payment service is back, same port, same database; {waiting} orders wait for it"
-    ));
-    Ok(Outage { began, ended })
 }
 
 async fn settle(system: &System, screen: &Screen) -> Result<(), StartError> {

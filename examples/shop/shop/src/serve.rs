@@ -11,14 +11,14 @@ use crate::{layers::Layers, options::Options, system::System};
 pub(crate) async fn serve(options: &Options) -> Result<(), StartError> {
     let places = options.places()?;
     let (notices, mut lines) = Notices::channel();
-    let system = System::start(&places, notices.clone()).await?;
-    let _layers = Layers::watch(&system.peers, &notices);
-    let (orders, payments) = (system.orders.address(), system.payments_address());
-    let inventory = system.inventory.address();
+    let system = System::start(&places, orders::CUSTOMER_RATE, notices.clone()).await?;
+    let _layers = Layers::watch(&system, &notices);
+    let (orders, payments) = (system.orders.address(), system.payments.address());
+    let inventory = system.inventory_address();
     say!("The shop is open; Ctrl-C closes it.");
     say!("  databases  {}", places.data.display());
     say!();
-    say!("  curl -s http://{inventory}/products");
+    say!("  curl -si http://{orders}/products       # also from {inventory}, where they are kept");
     say!("  curl -s http://{payments}/accounts");
     say!(
         "  curl -si http://{orders}/orders -H 'Idempotency-Key: my-first' -H 'Content-Type: application/json' \\"

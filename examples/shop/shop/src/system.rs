@@ -6,125 +6,165 @@ use shop_kit::{
     host::Host,
     notices::Notices,
     server::{Server, StartError},
-    stack::ClientHandles,
+    stack::{ClientHandles, ServerHandles},
 };
 use tokio::sync::oneshot;
+use tower_keep::chaos::ChaosConfig;
 
 use crate::options::{Place, Places};
 
 #[derive(Debug)]
 pub(crate) struct System {
     pub(crate) orders: Host,
-    pub(crate) inventory: Host,
+    pub(crate) payments: Host,
+    /// The layers that customers meet.
+    pub(crate) edge: ServerHandles,
     /// The layers between orders and its peers.
     pub(crate) peers: Vec<ClientHandles>,
-    payments: Option<Host>,
-    payments_place: Place,
+    payments_layers: ServerHandles,
+    inventory: Option<Host>,
+    inventory_layers: ServerHandles,
+    inventory_place: Place,
 }
 
 impl System {
-    /// Starts all three, peers first.
-    pub(crate) async fn start(places: &Places, notices: Notices) -> Result<Self, StartError> {
-        let inventory = start_inventory(&places.inventory).await?;
-        let payments = start_payments(&places.payments).await?;
+    /// Starts all three, peers first. A customer may make so many requests a second.
+    pub(crate) async fn start(
+        places: &Places,
+        customer_rate: u32,
+        notices: Notices,
+    ) -> Result<Self, StartError> {
+        let (inventory, inventory_layers) = start_inventory(&places.inventory).await?;
+        let (payments, payments_layers) = start_payments(&places.payments).await?;
         // It comes back where it was.
-        let payments_place = Place {
-            listen: payments.address(),
-            ..places.payments.clone()
+        let inventory_place = Place {
+            listen: inventory.address(),
+            ..places.inventory.clone()
         };
-        let (orders, peers) = start_orders(
-            &places.orders,
-            inventory.address(),
-            payments.address(),
-            notices,
-        )
-        .await?;
+        let config = orders::Config {
+            listen: places.orders.listen,
+            database: places.orders.database.clone(),
+            inventory: url(inventory.address()).parse()?,
+            payments: url(payments.address()).parse()?,
+            peer_timeout_ms: orders::PEER_TIMEOUT_MS,
+            customer_rate,
+            log: String::new(),
+        };
+        let build = || async move {
+            let app = orders::build(&config, notices).await?;
+            Ok((app.server, (app.edge, app.peers), app.finisher))
+        };
+        let (orders, (edge, peers)) = start(&places.orders, build).await?;
         Ok(Self {
             orders,
-            inventory,
+            payments,
+            edge,
             peers,
-            payments: Some(payments),
-            payments_place,
+            payments_layers,
+            inventory: Some(inventory),
+            inventory_layers,
+            inventory_place,
         })
     }
 
-    /// Where the payment service is, or was.
-    pub(crate) fn payments_address(&self) -> SocketAddr {
-        self.payments_place.listen
+    /// Where the inventory service is, or was.
+    pub(crate) fn inventory_address(&self) -> SocketAddr {
+        self.inventory_place.listen
     }
 
-    /// Kills the payment service: its port closes, its connections break.
-    pub(crate) async fn kill_payments(&mut self) {
-        if let Some(payments) = self.payments.take() {
-            payments.kill().await;
+    /// How many calls to payments suffered.
+    pub(crate) fn payments_suffered(&self) -> u64 {
+        self.payments_layers.chaos.snapshot().injected
+    }
+
+    /// Calls to payments suffer like this from now on.
+    pub(crate) fn disturb_payments(&self, faults: ChaosConfig) -> Result<(), StartError> {
+        Ok(self.payments_layers.chaos.update(faults)?)
+    }
+
+    /// They do not any more.
+    pub(crate) fn leave_payments_alone(&self) {
+        self.payments_layers.chaos.stop();
+    }
+
+    /// Reads of inventory suffer like this from now on, until it is killed.
+    pub(crate) fn disturb_inventory(&self, faults: ChaosConfig) -> Result<(), StartError> {
+        Ok(self.inventory_layers.chaos.update(faults)?)
+    }
+
+    /// Kills the inventory service: its port closes, its connections break.
+    pub(crate) async fn kill_inventory(&mut self) {
+        if let Some(inventory) = self.inventory.take() {
+            inventory.kill().await;
         }
     }
 
-    /// Starts the payment service again, on its old port and its old database.
-    pub(crate) async fn restart_payments(&mut self) -> Result<(), StartError> {
-        self.payments = Some(start_payments(&self.payments_place).await?);
+    /// Starts the inventory service again, on its old port and its old database.
+    pub(crate) async fn restart_inventory(&mut self) -> Result<(), StartError> {
+        let (inventory, layers) = start_inventory(&self.inventory_place).await?;
+        self.inventory = Some(inventory);
+        self.inventory_layers = layers;
         Ok(())
     }
 
     /// Drains and ends all three, the callers first.
     pub(crate) async fn stop(self) {
         self.orders.stop().await;
-        let payments = async {
-            if let Some(payments) = self.payments {
-                payments.stop().await;
+        let inventory = async {
+            if let Some(inventory) = self.inventory {
+                inventory.stop().await;
             }
         };
-        tokio::join!(payments, self.inventory.stop());
+        tokio::join!(self.payments.stop(), inventory);
     }
 }
 
-async fn start_inventory(place: &Place) -> Result<Host, StartError> {
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+async fn start_inventory(place: &Place) -> Result<(Host, ServerHandles), StartError> {
     let config = inventory::Config {
         listen: place.listen,
         database: place.database.clone(),
         demo_data: true,
         log: String::new(),
     };
-    Host::start(place.listen, || async move {
-        Ok((inventory::build(&config).await?, ()))
-    })
-    .await
+    let build = || async move {
+        let (server, handles) = inventory::build(&config).await?;
+        Ok((server, handles, ()))
+    };
+    start(place, build).await
 }
 
-async fn start_payments(place: &Place) -> Result<Host, StartError> {
+async fn start_payments(place: &Place) -> Result<(Host, ServerHandles), StartError> {
     let config = payments::Config {
         listen: place.listen,
         database: place.database.clone(),
         demo_data: true,
         log: String::new(),
     };
-    Host::start(place.listen, || async move {
-        Ok((payments::build(&config).await?, ()))
-    })
-    .await
+    let build = || async move {
+        let (server, handles) = payments::build(&config).await?;
+        Ok((server, handles, ()))
+    };
+    start(place, build).await
 }
 
-async fn start_orders(
-    place: &Place,
-    inventory: SocketAddr,
-    payments: SocketAddr,
-    notices: Notices,
-) -> Result<(Host, Vec<ClientHandles>), StartError> {
-    let url = |address| format!("http://{address}").parse();
-    let config = orders::Config {
-        listen: place.listen,
-        database: place.database.clone(),
-        inventory: url(inventory)?,
-        payments: url(payments)?,
-        peer_timeout_ms: orders::PEER_TIMEOUT_MS,
-        log: String::new(),
-    };
-    let (built, peers) = oneshot::channel();
+/// Starts what `build` makes: a server, the handles that come out, and what is kept inside.
+async fn start<B, F, H, K>(place: &Place, build: B) -> Result<(Host, H), StartError>
+where
+    B: FnOnce() -> F + Send + 'static,
+    F: Future<Output = Result<(Server, H, K), StartError>> + Send,
+    H: Send + 'static,
+    K: Send + 'static,
+{
+    let (built, handles) = oneshot::channel();
     let build = || async move {
-        let app = orders::build(&config, notices).await?;
-        let _ = built.send(app.peers);
-        Ok::<(Server, _), StartError>((app.server, app.finisher))
+        let (server, handles, kept) = build().await?;
+        let _ = built.send(handles);
+        Ok((server, kept))
     };
     let host = Host::start(place.listen, build).await?;
-    Ok((host, peers.await?))
+    Ok((host, handles.await?))
 }

@@ -9,11 +9,14 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::Value;
+use shop_kit::stack::CUSTOMER;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Web {
     client: Client<HttpConnector, Body>,
     base: String,
+    /// Who asks.
+    customer: Option<String>,
 }
 
 /// An answer as a customer sees it.
@@ -21,6 +24,8 @@ pub(crate) struct Web {
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) replayed: bool,
+    /// Whether it has an age: it was true before.
+    pub(crate) is_old: bool,
     pub(crate) body: Value,
 }
 
@@ -34,6 +39,15 @@ impl Web {
         Self {
             client,
             base: format!("http://{address}"),
+            customer: None,
+        }
+    }
+
+    /// The same, in the name of this customer.
+    pub(crate) fn by(&self, customer: &str) -> Self {
+        Self {
+            customer: Some(customer.to_owned()),
+            ..self.clone()
         }
     }
 
@@ -52,10 +66,13 @@ impl Web {
 
     async fn send(
         &self,
-        request: http::request::Builder,
+        mut request: http::request::Builder,
         path: &str,
         body: Body,
     ) -> Result<Reply, String> {
+        if let Some(customer) = &self.customer {
+            request = request.header(CUSTOMER, customer);
+        }
         let request = request
             .uri(format!("{}{path}", self.base))
             .body(body)
@@ -73,6 +90,7 @@ impl Web {
             Ok(Reply {
                 status: head.status,
                 replayed: head.headers.contains_key("idempotent-replayed"),
+                is_old: head.headers.contains_key("age"),
                 body: serde_json::from_slice(&body).unwrap_or_default(),
             })
         };

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod correlation;
+mod edge;
 mod health;
 mod idempotency;
 mod outage;

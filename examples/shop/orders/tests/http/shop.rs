@@ -18,7 +18,7 @@ use shop_kit::{
     host::Host,
     notices::Notices,
     server::{Server, StartError},
-    stack::ClientHandles,
+    stack::{ClientHandles, ServerHandles},
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -28,6 +28,10 @@ pub(crate) struct Shop {
     pub(crate) caller: Caller,
     /// The layers in front of inventory and payments.
     pub(crate) peers: Vec<ClientHandles>,
+    /// The layers that customers meet, and those of the peers.
+    pub(crate) edge: ServerHandles,
+    pub(crate) inventory_layers: ServerHandles,
+    pub(crate) payments_layers: ServerHandles,
     payments: Option<Host>,
     pub(crate) inventory: Host,
     pub(crate) payments_at: SocketAddr,
@@ -60,14 +64,17 @@ impl Shop {
         payments: impl FnOnce(Router) -> Router + Send + 'static,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let inventory = start_inventory(&folder, inventory).await;
-        let payments = start_payments(&folder, ANY, payments).await;
+        let (inventory, inventory_layers) = start_inventory(&folder, inventory).await;
+        let (payments, payments_layers) = start_payments(&folder, ANY, payments).await;
         let payments_at = payments.address();
-        let (orders, peers) = start_orders(&folder, inventory.address(), payments_at).await;
+        let (orders, (edge, peers)) = start_orders(&folder, inventory.address(), payments_at).await;
         Self {
             caller: Caller::new(orders.address()),
             orders: Some(orders),
             peers,
+            edge,
+            inventory_layers,
+            payments_layers,
             payments: Some(payments),
             inventory,
             payments_at,
@@ -80,17 +87,20 @@ impl Shop {
     }
 
     pub(crate) async fn restart_payments(&mut self) {
-        self.payments = Some(start_payments(&self.folder, self.payments_at, |router| router).await);
+        let (payments, layers) =
+            start_payments(&self.folder, self.payments_at, |router| router).await;
+        self.payments = Some(payments);
+        self.payments_layers = layers;
     }
 
     /// The order service is killed, and another one starts on its database.
     pub(crate) async fn restart_orders(&mut self) {
         self.orders.take().unwrap().kill().await;
-        let (orders, peers) =
+        let (orders, (edge, peers)) =
             start_orders(&self.folder, self.inventory.address(), self.payments_at).await;
         self.caller = Caller::new(orders.address());
         self.orders = Some(orders);
-        self.peers = peers;
+        (self.edge, self.peers) = (edge, peers);
     }
 
     /// All three services.
@@ -244,30 +254,36 @@ fn find<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
 async fn start_inventory(
     folder: &TempDir,
     wrap: impl FnOnce(Router) -> Router + Send + 'static,
-) -> Host {
+) -> (Host, ServerHandles) {
     let config = inventory::Config {
         listen: ANY,
         database: file_url(&folder.path().join("inventory.db")),
         demo_data: true,
         log: String::new(),
     };
-    let build = || async move { Ok((wrapped(inventory::build(&config).await?, wrap), ())) };
-    Host::start(ANY, build).await.unwrap()
+    let build = || async move {
+        let (server, layers) = inventory::build(&config).await?;
+        Ok((wrapped(server, wrap), layers, ()))
+    };
+    start(ANY, build).await
 }
 
 async fn start_payments(
     folder: &TempDir,
     at: SocketAddr,
     wrap: impl FnOnce(Router) -> Router + Send + 'static,
-) -> Host {
+) -> (Host, ServerHandles) {
     let config = payments::Config {
         listen: at,
         database: file_url(&folder.path().join("payments.db")),
         demo_data: true,
         log: String::new(),
     };
-    let build = || async move { Ok((wrapped(payments::build(&config).await?, wrap), ())) };
-    Host::start(at, build).await.unwrap()
+    let build = || async move {
+        let (server, layers) = payments::build(&config).await?;
+        Ok((wrapped(server, wrap), layers, ()))
+    };
+    start(at, build).await
 }
 
 fn wrapped(server: Server, wrap: impl FnOnce(Router) -> Router) -> Server {
@@ -281,7 +297,7 @@ async fn start_orders(
     folder: &TempDir,
     inventory: SocketAddr,
     payments: SocketAddr,
-) -> (Host, Vec<ClientHandles>) {
+) -> (Host, (ServerHandles, Vec<ClientHandles>)) {
     let config = orders::Config {
         listen: ANY,
         database: file_url(&folder.path().join("orders.db")),
@@ -289,14 +305,30 @@ async fn start_orders(
         payments: format!("http://{payments}").parse().unwrap(),
         // Long, so that a busy machine changes no outcome.
         peer_timeout_ms: 8000,
+        customer_rate: orders::CUSTOMER_RATE,
         log: String::new(),
     };
-    let (built, peers) = oneshot::channel();
-    let build = || async move {
+    start(ANY, || async move {
         let app = orders::build(&config, Notices::silent()).await?;
-        let _ = built.send(app.peers);
-        Ok::<_, StartError>((app.server, app.finisher))
+        Ok((app.server, (app.edge, app.peers), app.finisher))
+    })
+    .await
+}
+
+/// Starts what `build` makes: a server, the handles that come out, and what is kept inside.
+async fn start<B, F, H, K>(at: SocketAddr, build: B) -> (Host, H)
+where
+    B: FnOnce() -> F + Send + 'static,
+    F: Future<Output = Result<(Server, H, K), StartError>> + Send,
+    H: Send + 'static,
+    K: Send + 'static,
+{
+    let (built, handles) = oneshot::channel();
+    let build = || async move {
+        let (server, handles, kept) = build().await?;
+        let _ = built.send(handles);
+        Ok((server, kept))
     };
-    let host = Host::start(ANY, build).await.unwrap();
-    (host, peers.await.unwrap())
+    let host = Host::start(at, build).await.unwrap();
+    (host, handles.await.unwrap())
 }

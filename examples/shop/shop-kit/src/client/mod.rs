@@ -8,4 +8,7 @@ mod service_client;
 mod tests;
 
 pub(crate) use self::doubt::note as note_doubt;
-pub use self::{call_error::CallError, service_client::ServiceClient};
+pub use self::{
+    call_error::CallError,
+    service_client::{Read, ServiceClient},
+};

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
-use http::{Method, Request, Uri, header};
+use http::{HeaderMap, Method, Request, Uri, header};
 use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt;
-use tower_keep::{config::ConfigError, rejection::Rejection};
+use tower_keep::{config::ConfigError, fallback::FallbackAnswer, rejection::Rejection};
 
 use super::{CallError, doubt};
 use crate::{
@@ -17,6 +19,15 @@ pub struct ServiceClient {
     base: Uri,
     stack: ClientStack,
     handles: ClientHandles,
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read<T> {
+    /// What the peer says, or said.
+    pub value: T,
+    /// How old it is, if the peer could not be asked and an older answer had to do.
+    pub age: Option<Duration>,
 }
 
 /// The largest answer that is read.
@@ -63,6 +74,7 @@ impl ServiceClient {
             body.into(),
         )
         .await
+        .map(|read| read.value)
     }
 
     /// Removes what `path` names.
@@ -72,13 +84,14 @@ impl ServiceClient {
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
         self.send(self.request(Method::DELETE, path), Body::empty())
             .await
+            .map(|read| read.value)
     }
 
-    /// Reads what `path` names.
+    /// Reads what `path` names; where the dependency allows for it, what it was before may do.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Read<T>, CallError> {
         self.send(self.request(Method::GET, path), Body::empty())
             .await
     }
@@ -94,7 +107,7 @@ impl ServiceClient {
         &self,
         request: http::request::Builder,
         body: Body,
-    ) -> Result<T, CallError> {
+    ) -> Result<Read<T>, CallError> {
         let request = request.body(body).map_err(|error| CallError::NotSent {
             why: error.to_string(),
             retry_after: None,
@@ -107,14 +120,22 @@ impl ServiceClient {
         }
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, request: Request<Body>) -> Result<T, CallError> {
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Read<T>, CallError> {
         let response = self
             .stack
             .clone()
             .oneshot(request)
             .await
             .map_err(|error| CallError::of_error(&*error))?;
-        if let Some(rejection) = Rejection::of(&response).filter(|no| no.is_unexecuted()) {
+        // An older answer carries the refusal that it stands for, and is one all the same.
+        let is_old = response.extensions().get::<FallbackAnswer>().is_some();
+        if let Some(rejection) = Rejection::of(&response)
+            .filter(|no| no.is_unexecuted())
+            .filter(|_| !is_old)
+        {
             return Err(CallError::of_rejection(rejection));
         }
         let (head, body) = response.into_parts();
@@ -122,12 +143,14 @@ impl ServiceClient {
             .await
             .map_err(|error| CallError::Unknown(format!("{}: {error}", self.name)))?;
         if head.status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| {
-                CallError::Unknown(format!(
+            let age = is_old.then(|| age(&head.headers));
+            return match serde_json::from_slice(&body) {
+                Ok(value) => Ok(Read { value, age }),
+                Err(error) => Err(CallError::Unknown(format!(
                     "{} answered what cannot be read: {error}",
                     self.name
-                ))
-            });
+                ))),
+            };
         }
         let mut problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
         problem.status = head.status.as_u16();
@@ -136,4 +159,9 @@ impl ServiceClient {
         }
         Err(CallError::of_answer(problem, &head.headers))
     }
+}
+
+fn age(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get(header::AGE).and_then(|age| age.to_str().ok());
+    Duration::from_secs(seconds.and_then(|age| age.parse().ok()).unwrap_or(0))
 }

@@ -12,13 +12,18 @@ use http::StatusCode;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::{problem::Problem, stack::Dependency};
+use crate::{
+    problem::Problem,
+    stack::{Dependency, Places, Reads},
+};
 
 fn client(address: SocketAddr, timeout: Duration) -> ServiceClient {
     let base = format!("http://{address}").parse().unwrap();
     let dependency = Dependency {
         name: "peer",
         timeout,
+        places: Places::Known,
+        reads: Reads::Exact,
     };
     ServiceClient::new(base, &dependency).unwrap()
 }
@@ -53,7 +58,11 @@ async fn answers_are_sorted_by_what_they_say_about_the_effect() {
         client(address, Duration::from_millis(200)),
     );
 
-    assert_eq!(client.get::<u8>("/yes").await, Ok(7));
+    let yes = Read {
+        value: 7,
+        age: None,
+    };
+    assert_eq!(client.get::<u8>("/yes").await, Ok(yes));
     assert!(
         matches!(client.get::<u8>("/no").await, Err(CallError::Rejected(p)) if p.kind == "urn:shop:no")
     );
