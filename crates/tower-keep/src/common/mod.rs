@@ -11,6 +11,8 @@ pub(crate) mod macros;
 pub(crate) mod name;
 #[cfg(feature = "adaptive")]
 pub(crate) mod permits;
+#[cfg(any(feature = "bulkhead", feature = "circuit-breaker"))]
+pub(crate) mod stripe;
 pub(crate) mod sync;
 #[cfg(any(
     feature = "cache",

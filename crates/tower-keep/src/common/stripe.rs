@@ -1,0 +1,87 @@
+//! State that many threads write, kept once for each of them.
+//!
+//! A word that two threads write goes slower with the second one, not faster, and so does the count
+//! of an `Arc` that both of them clone. So what every call writes is kept in several [`Stripe`]s, each
+//! in cache lines and with a count of references of its own; a thread keeps to one of them.
+
+use std::{
+    cell::Cell,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread::available_parallelism,
+};
+
+/// More would cost memory and readers, who look at all of them, more than it would spare writers.
+const MOST: usize = 16;
+
+/// As many stripes as there are cores, up to sixteen; a power of two.
+static COUNT: LazyLock<usize> = LazyLock::new(|| {
+    let cores = available_parallelism().map_or(1, Into::into);
+    cores.next_power_of_two().min(MOST)
+});
+
+/// The state of the threads that share a stripe. Two lines, since processors fetch them in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Stripe<T>(pub(crate) T);
+
+/// A `T` for each of the stripes.
+#[derive(Debug)]
+pub(crate) struct Stripes<T>(Box<[Arc<Stripe<T>>]>);
+
+impl<T> Stripes<T> {
+    pub(crate) fn new(make: impl FnMut(usize) -> T) -> Self {
+        let stripes = (0..*COUNT).map(make).map(Stripe).map(Arc::new);
+        Self(stripes.collect())
+    }
+
+    /// That of the thread that asks.
+    #[inline]
+    pub(crate) fn mine(&self) -> &Arc<Stripe<T>> {
+        // A power of two, so this is no division; the bounds are checked, which costs nothing beside
+        // the write that follows.
+        &self.0[thread() & (self.0.len() - 1)]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|stripe| &stripe.0)
+    }
+}
+
+/// A number for this thread, counted up from 0.
+#[inline]
+fn thread() -> usize {
+    const UNKNOWN: usize = usize::MAX;
+    thread_local! {
+        static NUMBER: Cell<usize> = const { Cell::new(UNKNOWN) };
+    }
+    #[cold]
+    fn number() -> usize {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Relaxed) % UNKNOWN;
+        NUMBER.set(number);
+        number
+    }
+    match NUMBER.get() {
+        UNKNOWN => number(),
+        number => number,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::spawn;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_to_its_stripe() {
+        let stripes = Stripes::new(|number| number);
+        assert!(Arc::ptr_eq(stripes.mine(), stripes.mine()));
+        assert!(stripes.iter().copied().eq(0..*COUNT));
+        let other = spawn(thread).join().expect("does not panic");
+        assert_ne!(thread(), other, "each thread has its own number");
+    }
+}
