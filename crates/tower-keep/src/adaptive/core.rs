@@ -98,7 +98,7 @@ impl Core {
             config: Mutex::new(config),
         };
         core.settle();
-        core.open_window(clock::to_nanos(clock::now()));
+        core.open_window(clock::nanos_now());
         Arc::new(core)
     }
 
@@ -143,7 +143,7 @@ impl Core {
         let change = machine.configure(config.bounds(), algorithm);
         drop(machine);
         if config.enabled && !old.enabled {
-            let now = clock::to_nanos(clock::now());
+            let now = clock::nanos_now();
             self.meter
                 .take(now, config.quantile, self.places.counts().running);
             self.open_window(now);

@@ -178,7 +178,7 @@ impl Permit {
 
 #[inline]
 fn now() -> u64 {
-    clock::to_nanos(clock::now())
+    clock::nanos_now()
 }
 
 impl Guard for Permit {

@@ -158,7 +158,7 @@ impl Permit {
                 if verdict.class == Class::Success && self.started.is_none() && self.is_usual() =>
             {
                 if let Some(core) = self.core.take() {
-                    core.finish_good(self.ticket.generation, clock::millis_now());
+                    core.finish_good(self.ticket.generation, clock::millis_coarse());
                 }
             }
             Judgment::Final(verdict) => self.ended(verdict.class, verdict.retry_after),

@@ -4,6 +4,14 @@ pub(crate) mod answer;
 #[cfg(any(feature = "circuit-breaker", feature = "throttle"))]
 pub(crate) mod atomic;
 pub(crate) mod cancel;
+#[cfg_attr(
+    not(feature = "full"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "no layer alone reads it in every way"
+    )
+)]
 pub(crate) mod clock;
 #[cfg(any(feature = "cache", feature = "coalesce"))]
 pub(crate) mod directives;
