@@ -208,6 +208,53 @@ fn each_outside_thing_has_one_home() {
 }
 
 #[test]
+fn what_threads_share_comes_from_where_a_model_checker_reaches_it() {
+    let homes = [
+        "common/atomic.rs",
+        "common/local.rs",
+        "common/modelling.rs",
+        "common/statics.rs",
+        "common/sync.rs",
+        // A thread's last reading of the clock, which models do not read.
+        "common/clock.rs",
+    ];
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        if path.contains("tests") || homes.iter().any(|home| path.ends_with(home)) {
+            continue;
+        }
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let text: String = code(text).map(|(_, line)| line.trim()).collect();
+        // Imports may be nested; elsewhere the whole path is written.
+        let imports = text
+            .split(';')
+            .filter_map(|item| item.split("use std::").nth(1));
+        for import in imports {
+            for word in ["atomic", "Mutex", "RwLock", "thread_local"] {
+                if import.contains(word) {
+                    found.push(format!("{path}: {word} in `use std::{import}`"));
+                }
+            }
+        }
+        for word in ["std::sync::atomic", "std::sync::Mutex", "std::sync::RwLock"] {
+            if text.contains(word) {
+                found.push(format!("{path}: {word}"));
+            }
+        }
+        if text.contains("thread_local!")
+            && !text.contains("thread_local,")
+            && !text.contains("thread_local;")
+        {
+            found.push(format!("{path}: thread_local! of the standard library"));
+        }
+    }
+    assert_none(
+        &found,
+        "atomics, locks and thread locals are those of `common`",
+    );
+}
+
+#[test]
 fn features_are_asked_about_in_few_places() {
     let allowed = [
         "src/lib.rs",
@@ -337,6 +384,7 @@ fn the_top_level_is_as_the_readme_says() {
     let allowed = [
         "Cargo.toml",
         "Cargo.lock",
+        "CONTRIBUTING.md",
         "LICENSE",
         "README.md",
         "benches",

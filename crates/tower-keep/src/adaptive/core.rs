@@ -1,10 +1,7 @@
 use std::{
     fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,9 +13,10 @@ use super::{
 };
 use crate::{
     common::{
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Relaxed},
         clock,
         permits::{Late, Places, Queue, Waiter},
-        sync,
+        sync::{self, Mutex},
     },
     config::{ConfigError, Enforce},
     observe::{Emitter, EventKind},

@@ -1,7 +1,6 @@
-use std::{
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
-    time::Duration,
-};
+use std::{array, time::Duration};
+
+use crate::common::atomic::{AtomicU32, Relaxed};
 
 /// How long calls took, in steps of a sixteenth, from a microsecond to nine hours: two kilobytes, one
 /// addition for a call.
@@ -26,7 +25,7 @@ const UNIT: u32 = 10;
 
 impl Histogram {
     pub(super) fn new() -> Self {
-        Self([const { AtomicU32::new(0) }; BUCKETS])
+        Self(array::from_fn(|_| AtomicU32::new(0)))
     }
 
     #[inline]

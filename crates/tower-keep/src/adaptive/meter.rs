@@ -1,13 +1,10 @@
-use std::{
-    sync::atomic::{
-        AtomicU32, AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed, Release},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{histogram::Histogram, state::Window};
-use crate::common::clock::whole_nanos;
+use crate::common::{
+    atomic::{AcqRel, Acquire, AtomicU32, AtomicU64, Relaxed, Release},
+    clock::whole_nanos,
+};
 
 /// Counts the calls of a window. Times are the clock's nanoseconds.
 ///

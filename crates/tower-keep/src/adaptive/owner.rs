@@ -1,11 +1,11 @@
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{Permit, core::Core, partition::Tag};
 use crate::{
-    common::permits::{Owner, Slot},
+    common::{
+        atomic::Relaxed,
+        permits::{Owner, Slot},
+    },
     rejection::{Kind, Rejection},
 };
 

@@ -1,14 +1,11 @@
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{
-        AtomicU8, AtomicU32, AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed},
-    },
-};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::common::permits::{Counts, Queue};
+use crate::common::{
+    atomic::{AcqRel, Acquire, AtomicU8, AtomicU32, AtomicU64, Relaxed},
+    permits::{Counts, Queue},
+};
 
 /// The part of a limit that a call belongs to, if any.
 pub(super) type Tag = Option<usize>;

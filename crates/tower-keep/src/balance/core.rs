@@ -1,12 +1,6 @@
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, Weak,
-        atomic::{
-            AtomicBool, AtomicU64,
-            Ordering::{Acquire, Relaxed, Release},
-        },
-    },
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -20,8 +14,9 @@ use super::{
 };
 use crate::{
     common::{
+        atomic::{Acquire, AtomicBool, AtomicU64, Relaxed, Release},
         clock::{self, Instant},
-        sync,
+        sync::{self, Mutex, MutexGuard},
     },
     config::ConfigError,
     observe::{Emitter, EventKind},

@@ -1,20 +1,11 @@
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicBool, AtomicU32, AtomicU64,
-            Ordering::{AcqRel, Relaxed},
-        },
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     core::Core,
     load::Latency,
     outlier::{Out, Reason, Tally},
 };
+use crate::common::atomic::{AcqRel, AtomicBool, AtomicU32, AtomicU64, Relaxed};
 
 /// What is known of one endpoint. Calls read and write it without a lock.
 ///

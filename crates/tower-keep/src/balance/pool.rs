@@ -1,10 +1,4 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use tokio::task::AbortHandle;
@@ -16,7 +10,8 @@ use super::{
 };
 use crate::common::{
     clock::{self, Instant},
-    sync,
+    statics::{AtomicU64, Relaxed},
+    sync::{self, Mutex},
 };
 
 /// The endpoints of a balancer with their services, in a list that calls read without a lock.

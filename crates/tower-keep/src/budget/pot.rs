@@ -1,15 +1,11 @@
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{BudgetConfig, ROOM};
 use crate::{
-    common::clock::{self, Instant},
+    common::{
+        atomic::{AtomicU32, AtomicU64, Relaxed},
+        clock::{self, Instant},
+    },
     config::ConfigError,
 };
 

@@ -1,14 +1,14 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use super::permits::Permits;
 use crate::{
-    common::sync,
+    common::sync::{self, Mutex, MutexGuard},
     protocol::{End, Guard},
 };
 

@@ -1,15 +1,4 @@
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{
-            AtomicU32, AtomicU64,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
-    },
-    task::Waker,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, task::Waker, time::Duration};
 
 use super::{
     BulkheadConfig, LAYER,
@@ -17,7 +6,11 @@ use super::{
     state::{Arrival, Counts, Rule},
 };
 use crate::{
-    common::{clock, sync},
+    common::{
+        atomic::{AcqRel, Acquire, AtomicU32, AtomicU64, Relaxed},
+        clock,
+        sync::{self, Mutex, MutexGuard},
+    },
     observe::{Emitter, EventKind},
     rejection::{Kind, Rejection},
 };

@@ -1,13 +1,4 @@
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicBool,
-            Ordering::{Acquire, Release},
-        },
-    },
-};
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -17,6 +8,7 @@ use super::{
 };
 use crate::common::{
     answer::{Answer, end_to_end},
+    atomic::{Acquire, AtomicBool, Release},
     clock::{self, Instant},
 };
 

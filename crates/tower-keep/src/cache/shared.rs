@@ -1,16 +1,14 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 
 use super::{CacheConfig, CacheSnapshot, KeyRule, LAYER, store::Store};
 use crate::{
-    common::{sync, target},
+    common::{
+        atomic::{AtomicBool, AtomicU64, Relaxed},
+        sync::{self, RwLock},
+        target,
+    },
     config::ConfigError,
     observe::{Emitter, EventKind},
     protocol::Head,

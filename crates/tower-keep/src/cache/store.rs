@@ -1,10 +1,7 @@
 use std::{
-    fmt,
+    array, fmt,
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::SeqCst},
-    },
+    sync::Arc,
 };
 
 use http::{HeaderMap, HeaderName};
@@ -14,7 +11,10 @@ use quick_cache::{
 };
 
 use super::entry::Entry;
-use crate::common::{directives, target};
+use crate::common::{
+    atomic::{AtomicU64, SeqCst, write_then_look},
+    directives, target,
+};
 
 /// The entries, by key, bounded by weight.
 ///
@@ -24,8 +24,8 @@ pub(super) struct Store {
     cache: Cache<Vec<u8>, Kept, ByWeight, RandomState>,
     hasher: RandomState,
     /// How often something was invalidated, for each 64th of the keys: what was asked for before is not
-    /// kept after. All of it in one order: who invalidates counts and then removes, who keeps inserts and
-    /// then looks, so one of them sees the other.
+    /// kept after. Who invalidates counts and then removes, who keeps inserts and then looks, so one of
+    /// them sees the other; see [`write_then_look`].
     epochs: [AtomicU64; 64],
     families: AtomicU64,
 }
@@ -79,7 +79,7 @@ impl Store {
                 DefaultLifecycle::default(),
             ),
             hasher,
-            epochs: [const { AtomicU64::new(0) }; 64],
+            epochs: array::from_fn(|_| AtomicU64::new(0)),
             families: AtomicU64::new(0),
         }
     }
@@ -112,14 +112,18 @@ impl Store {
             return;
         };
         let entry = Kept::Entry(Arc::new(entry));
-        if names.is_empty() {
-            self.cache.insert(key.to_vec(), entry);
-        } else {
-            let family = self.family(key, names);
-            let variant = variant(key, &family, request);
-            self.cache.insert(variant, entry);
-        }
-        if self.epoch(key) != asked_at {
+        let insert = || {
+            if names.is_empty() {
+                self.cache.insert(key.to_vec(), entry);
+            } else {
+                let family = self.family(key, names);
+                let variant = variant(key, &family, request);
+                self.cache.insert(variant, entry);
+            }
+        };
+        let now = |order| Epoch(self.clock(key).load(order));
+        let ((), now) = write_then_look(|_| insert(), now);
+        if now != asked_at {
             self.cache.remove(key);
         }
     }
@@ -150,8 +154,9 @@ impl Store {
 
     /// Takes all that is kept for `key` away, and what is on its way.
     pub(super) fn invalidate(&self, key: &[u8]) -> bool {
-        self.clock(key).fetch_add(1, SeqCst);
-        self.cache.remove(key).is_some()
+        let count = |order| self.clock(key).fetch_add(1, order);
+        let (_, removed) = write_then_look(count, |_| self.cache.remove(key));
+        removed.is_some()
     }
 
     pub(super) fn clear(&self) {

@@ -1,14 +1,12 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
 use super::{CatchPanicConfig, LAYER};
 use crate::{
+    common::atomic::{AtomicBool, AtomicU64, Relaxed},
     observe::{Emitter, EventKind},
     rejection::{Kind, Rejection},
 };

@@ -1,15 +1,11 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{ChaosConfig, Fault, LAYER, Secret, dice};
 use crate::{
-    common::sync,
+    common::{
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Relaxed},
+        sync::{self, RwLock},
+    },
     config::ConfigError,
     observe::{Emitter, EventKind},
     protocol::Head,

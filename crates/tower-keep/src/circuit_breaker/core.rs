@@ -1,8 +1,4 @@
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
@@ -20,7 +16,7 @@ use crate::{
     classify::{Class, Verdict},
     common::{
         clock::{self, Instant},
-        sync,
+        sync::{self, Mutex, MutexGuard},
         window::{Counts, Outcome},
     },
     config::ConfigError,
@@ -345,7 +341,7 @@ impl Core {
         (result, changes)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Machine> {
+    fn lock(&self) -> MutexGuard<'_, Machine> {
         sync::lock(&self.machine)
     }
 

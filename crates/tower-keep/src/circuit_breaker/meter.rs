@@ -1,7 +1,4 @@
-use std::{
-    sync::atomic::{AtomicU32, AtomicUsize},
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{
     cause::Cause,
@@ -9,7 +6,7 @@ use super::{
     streak::Streak,
 };
 use crate::common::{
-    atomic::{AtomicU64, Relaxed},
+    atomic::{AtomicU32, AtomicU64, AtomicUsize, Relaxed},
     clock::whole_nanos,
     window::{CountWindow, Counts, Outcome, TimeWindow, settle},
 };

@@ -3,7 +3,7 @@ use std::{
     collections::{HashSet, hash_map::RandomState},
     fmt,
     hash::{BuildHasher, Hash, Hasher},
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     common::{
         clock::{self, Instant},
-        sync,
+        sync::{self, Mutex},
     },
     observe::EventKind,
 };

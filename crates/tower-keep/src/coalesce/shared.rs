@@ -1,16 +1,16 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
 use super::{CoalesceConfig, LAYER};
-use crate::{common::sync, config::ConfigError, observe::Emitter};
+use crate::{
+    common::{
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Relaxed},
+        sync::{self, RwLock},
+    },
+    config::ConfigError,
+    observe::Emitter,
+};
 
 /// What a layer, its clones, services and handles have in common, whatever the answers are.
 ///

@@ -6,6 +6,8 @@
 
 use std::cell::Cell;
 
+use super::local::thread_local;
+
 /// Who gave up on a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {

@@ -1,7 +1,6 @@
 //! Private plumbing that the layers share.
 
 pub(crate) mod answer;
-#[cfg(any(feature = "circuit-breaker", feature = "throttle"))]
 pub(crate) mod atomic;
 pub(crate) mod cancel;
 #[cfg_attr(
@@ -15,10 +14,16 @@ pub(crate) mod cancel;
 pub(crate) mod clock;
 #[cfg(any(feature = "cache", feature = "coalesce"))]
 pub(crate) mod directives;
+pub(crate) mod local;
 pub(crate) mod macros;
+#[cfg(all(test, keep_loom))]
+pub(crate) mod modelling;
+#[cfg(all(test, keep_loom))]
+mod models;
 pub(crate) mod name;
 #[cfg(feature = "adaptive")]
 pub(crate) mod permits;
+pub(crate) mod statics;
 #[cfg(any(feature = "bulkhead", feature = "circuit-breaker"))]
 pub(crate) mod stripe;
 pub(crate) mod sync;

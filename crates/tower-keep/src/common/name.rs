@@ -1,15 +1,9 @@
 use std::{
     fmt,
-    sync::{
-        Arc, OnceLock, RwLock,
-        atomic::{
-            AtomicBool,
-            Ordering::{Acquire, Release},
-        },
-    },
+    sync::{Arc, OnceLock},
 };
 
-use super::sync;
+use super::statics::{Acquire, AtomicBool, Release, RwLock, read, write};
 
 /// What a layer is called in events, metrics, rejections and snapshots; cheap to clone, and cheaper
 /// if it is empty.
@@ -54,7 +48,7 @@ pub(crate) struct Nameplate {
 impl Nameplate {
     pub(crate) fn give(&self, name: Name) {
         if let Err(name) = self.first.set(name) {
-            *sync::write(&self.later) = name;
+            *write(&self.later) = name;
             self.is_renamed.store(true, Release);
         }
     }
@@ -69,7 +63,7 @@ impl Nameplate {
 
     #[cold]
     fn later_name(&self) -> Name {
-        let name = sync::read(&self.later);
+        let name = read(&self.later);
         name.clone()
     }
 }

@@ -6,18 +6,22 @@
 
 use std::{
     cell::Cell,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, LazyLock},
     thread::available_parallelism,
 };
+
+use super::local::thread_local;
+#[cfg(not(all(test, keep_loom)))]
+use super::statics::{AtomicUsize, Relaxed};
 
 /// More would cost memory and readers, who look at all of them, more than it would spare writers.
 const MOST: usize = 16;
 
 /// As many stripes as there are cores, up to sixteen; a power of two.
 static COUNT: LazyLock<usize> = LazyLock::new(|| {
+    if cfg!(all(test, keep_loom)) {
+        return 2; // two of a model's threads share one, and two do not
+    }
     let cores = available_parallelism().map_or(1, Into::into);
     cores.next_power_of_two().min(MOST)
 });
@@ -59,8 +63,7 @@ fn thread() -> usize {
     }
     #[cold]
     fn number() -> usize {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Relaxed) % UNKNOWN;
+        let number = first_free() % UNKNOWN;
         NUMBER.set(number);
         number
     }
@@ -68,6 +71,20 @@ fn thread() -> usize {
         UNKNOWN => number(),
         number => number,
     }
+}
+
+#[cfg(not(all(test, keep_loom)))]
+fn first_free() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Relaxed)
+}
+
+/// loom's own, so that a model's thread has the same number in each run.
+#[cfg(all(test, keep_loom))]
+fn first_free() -> usize {
+    let id = format!("{:?}", loom::thread::current().id());
+    let digits = id.trim_matches(|letter: char| !letter.is_ascii_digit());
+    digits.parse().expect("loom counts its threads")
 }
 
 #[cfg(test)]

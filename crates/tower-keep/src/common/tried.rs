@@ -8,6 +8,8 @@
 
 use std::cell::Cell;
 
+use super::local::thread_local;
+
 /// The endpoints that earlier attempts of a call went to: the last few, the last first. They are
 /// known by the lower half of their numbers, which makes no difference before there were 4 billion.
 #[derive(Clone, Copy, Debug)]

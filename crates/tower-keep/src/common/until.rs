@@ -2,7 +2,10 @@
 
 use std::{cell::Cell, time::Duration};
 
-use super::clock::{self, Instant};
+use super::{
+    clock::{self, Instant},
+    local::thread_local,
+};
 
 /// How long something may take, as one word, so that the earlier of two is mostly one comparison.
 ///

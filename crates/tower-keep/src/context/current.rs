@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::{
     CorrelationId, Priority, Scope, TraceParent, correlation::new_uuid, priority, replace_priority,
 };
-use crate::observe::Span;
+use crate::{common::local::thread_local, observe::Span};
 
 /// What identifies a request: its correlation id, its place in a trace, its priority and its `tracing`
 /// span.

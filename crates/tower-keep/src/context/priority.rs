@@ -9,6 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pin_project::{pin_project, pinned_drop};
 use serde::{Deserialize, Serialize};
 
+use crate::common::local::thread_local;
+
 /// How much a request matters, compared with others that the same service gets.
 ///
 /// The urgency of [RFC 9218], 0 to 7, where 0 matters most and 3 is what a request has that says

@@ -1,10 +1,11 @@
 //! Contexts and the tasks they belong to.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::future::{join, pending};
 
 use super::*;
+use crate::common::sync::Mutex;
 
 fn context(id: &str) -> Context {
     Context::new(CorrelationId::parse(id).unwrap())

@@ -1,9 +1,4 @@
-use std::{
-    cell::LazyCell,
-    fmt, iter,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    task,
-};
+use std::{cell::LazyCell, fmt, iter, sync::Arc, task};
 
 use http::{HeaderName, Request, Response};
 use http_body::Body as HttpBody;
@@ -17,7 +12,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    common::macros::inner_accessors,
+    common::{atomic::Relaxed, macros::inner_accessors},
     context::{
         Context, CorrelationId, Priority, Scope, TraceParent, enter, new_uuid, read_attempt,
     },

@@ -1,12 +1,10 @@
-use std::{
-    fmt,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use std::fmt;
 
 use http::HeaderName;
 
 use super::{CorrelationIdConfig, LAYER, Trust};
 use crate::{
+    common::atomic::{AtomicBool, AtomicU64, Relaxed},
     config::{Check, ConfigError},
     observe::Emitter,
 };

@@ -1,9 +1,10 @@
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{DecisionConfig, shared::Shared};
 use crate::{
+    common::atomic::Relaxed,
     config::{ConfigError, steerable},
     observe::{Condition, Subscription, Vitals, Watch},
 };

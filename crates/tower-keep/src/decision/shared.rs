@@ -1,10 +1,8 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-};
+use std::sync::Arc;
 
 use super::{DecisionConfig, LAYER};
 use crate::{
+    common::atomic::{AtomicU64, AtomicUsize, Relaxed},
     config::ConfigError,
     observe::{Decision, Emitter, Ending, EventKind},
 };

@@ -1,19 +1,13 @@
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicBool, AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
-    },
-};
+use std::{fmt, sync::Arc};
 
 use tokio::sync::Notify;
 
 use super::{DetachConfig, LAYER};
 use crate::{
-    common::cancel::{self, Reason},
+    common::{
+        atomic::{AcqRel, Acquire, AtomicBool, AtomicU64, AtomicUsize, Relaxed},
+        cancel::{self, Reason},
+    },
     observe::{Emitter, EventKind},
     protocol::Head,
 };

@@ -1,14 +1,11 @@
-use std::{
-    fmt,
-    sync::{
-        RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::fmt;
 
 use super::{Failed, FallbackConfig, LAYER, store::Store};
 use crate::{
-    common::sync,
+    common::{
+        atomic::{AtomicBool, AtomicU64, Relaxed},
+        sync::{self, RwLock},
+    },
     config::ConfigError,
     observe::{Emitter, EventKind},
 };

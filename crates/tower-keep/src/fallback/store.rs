@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use super::{FallbackConfig, KeptAnswer, state};
 use crate::common::{
     answer::Answer,
     clock::{self, Instant},
-    sync,
+    sync::{self, Mutex},
 };
 
 /// The last good answers, those asked for last first to stay.

@@ -1,12 +1,12 @@
-use std::{
-    sync::{Mutex, MutexGuard},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{CheckConfig, Importance, Standing, streak::Streak};
-use crate::common::{clock::Instant, sync};
+use crate::common::{
+    clock::Instant,
+    sync::{self, Mutex, MutexGuard},
+};
 
 /// What is known of one check: written by its runner, read by the endpoints.
 pub(super) struct Cell {

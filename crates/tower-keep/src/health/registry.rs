@@ -1,7 +1,4 @@
-use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, RwLock},
-};
+use std::{pin::Pin, sync::Arc};
 
 use tokio::{runtime, sync::watch, task::JoinSet};
 
@@ -11,7 +8,7 @@ use super::{
 use crate::{
     common::{
         clock::{self, Instant},
-        sync,
+        sync::{self, Mutex, RwLock},
     },
     config::ConfigError,
     observe::{Emitter, Watch},

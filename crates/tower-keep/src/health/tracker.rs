@@ -1,19 +1,18 @@
-use std::{
-    fmt,
-    pin::Pin,
-    sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst},
-};
+use std::{fmt, pin::Pin};
 
 use tokio::sync::Notify;
 
 use super::{Lifecycle, Phase};
-use crate::protocol::{End, Guard};
+use crate::{
+    common::atomic::{AtomicU8, AtomicUsize, Relaxed, SeqCst, write_then_look},
+    protocol::{End, Guard},
+};
 
 /// Counts calls, to the end of their bodies.
 ///
-/// `stopping` and `in_flight` are sequentially consistent as a pair: whoever stops writes the first
-/// and reads the second, a call that ends does it the other way round, and one of the two must see
-/// the other, or the wait for the last call would never end.
+/// `stopping` and `in_flight` are a pair: whoever stops writes the first and reads the second, a call
+/// that ends does it the other way round, and one of the two must see the other, or the wait for the
+/// last call would never end. See [`write_then_look`].
 #[derive(Debug, Default)]
 pub(super) struct Tracker {
     /// 1 from the moment the process is told to stop.
@@ -52,7 +51,11 @@ impl Tracker {
         loop {
             // Before the look, so that a call that ends after it is not missed.
             let notified = self.idle.notified();
-            if self.stopping.load(SeqCst) != 0 && self.in_flight() == 0 {
+            let is_idle = |order| self.in_flight.load(order) == 0;
+            let stopping = |order| self.stopping.load(order) != 0;
+            // The write is that of `follow`, seen or made on this thread.
+            let (stopping, is_idle) = write_then_look(stopping, is_idle);
+            if stopping && is_idle {
                 return;
             }
             notified.await;
@@ -77,8 +80,11 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let tracker = self.0.tracker();
-        let before = tracker.in_flight.fetch_sub(1, SeqCst);
-        if tracker.stopping.load(SeqCst) != 0 {
+        let (before, stopping) = write_then_look(
+            |order| tracker.in_flight.fetch_sub(1, order),
+            |order| tracker.stopping.load(order),
+        );
+        if stopping != 0 {
             tracker.finished.fetch_add(1, Relaxed);
             if before == 1 {
                 tracker.idle.notify_waiters();

@@ -1,11 +1,11 @@
 //! How long calls took, in few words of memory and without a lock.
 
-use std::{
-    sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
-use crate::common::clock::whole_nanos;
+use crate::common::{
+    atomic::{AtomicU32, AtomicUsize, Relaxed},
+    clock::whole_nanos,
+};
 
 /// Two generations of counters: one that fills, and the one before it.
 ///

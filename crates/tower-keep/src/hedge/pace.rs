@@ -1,13 +1,10 @@
-use std::{
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{AcqRel, Relaxed},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{Delay, Observed, histogram::Histogram, state};
-use crate::common::clock::{self, Instant};
+use crate::common::{
+    atomic::{AcqRel, AtomicU64, Relaxed},
+    clock::{self, Instant},
+};
 
 /// How long to wait before a hedge, and what that is learned from.
 ///

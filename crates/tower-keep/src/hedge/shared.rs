@@ -1,16 +1,13 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{HedgeConfig, LAYER, pace::Pace};
 use crate::{
     budget::Budget,
-    common::{clock::Instant, sync},
+    common::{
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Relaxed},
+        clock::Instant,
+        sync::{self, RwLock},
+    },
     config::ConfigError,
     observe::{Emitter, EventKind},
     protocol::Head,

@@ -1,7 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -11,7 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
 use sha2::{Digest, Sha256};
 
-use crate::{common::sync, protocol::Head};
+use crate::{
+    common::sync::{self, Mutex},
+    protocol::Head,
+};
 
 /// A digest of a request: its query, its content type and its body. Two requests with the same are
 /// taken for the same.

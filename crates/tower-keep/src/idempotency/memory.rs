@@ -3,7 +3,7 @@ use std::{
     fmt,
     future::{Ready, ready},
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -19,7 +19,7 @@ use crate::{
     BoxError,
     common::{
         clock::{self, Instant},
-        sync,
+        sync::{self, Mutex},
     },
 };
 

@@ -1,16 +1,13 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use http::Method;
 
 use super::{IdempotencyConfig, LAYER, id};
 use crate::{
-    common::sync,
+    common::{
+        atomic::{AtomicU64, Relaxed},
+        sync::{self, RwLock},
+    },
     config::ConfigError,
     observe::{Emitter, EventKind},
     protocol::Head,

@@ -1,15 +1,7 @@
-use std::{
-    ops::Deref,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicU32,
-            Ordering::{Acquire, Relaxed, Release},
-        },
-    },
-};
+use std::{ops::Deref, sync::Arc};
 
 use super::Keyable;
+use crate::common::atomic::{Acquire, AtomicU32, Relaxed, Release};
 
 /// A key with its layer.
 pub(super) struct Entry<L> {

@@ -1,14 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{
-            AtomicU32, AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use papaya::HashMap;
 
@@ -18,8 +8,9 @@ use super::{
 };
 use crate::{
     common::{
+        atomic::{AcqRel, Acquire, AtomicU32, AtomicU64, AtomicUsize, Relaxed},
         clock::{self, Instant},
-        sync,
+        sync::{self, Mutex},
     },
     config::ConfigError,
     observe::EventKind,

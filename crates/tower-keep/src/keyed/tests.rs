@@ -1,10 +1,14 @@
-use std::sync::{
-    Arc, Mutex, OnceLock,
-    atomic::{AtomicU32, Ordering::Relaxed},
-};
+use std::sync::{Arc, OnceLock};
 
 use super::{Keyable, KeyedHandle, entry::Entry, keys::Keys};
-use crate::{common::sync, config::ConfigError, observe::EventKind};
+use crate::{
+    common::{
+        atomic::{AtomicU32, Relaxed},
+        sync::{self, Mutex},
+    },
+    config::ConfigError,
+    observe::EventKind,
+};
 
 /// A layer that says what it is told to say.
 struct Told {

@@ -1,14 +1,15 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use super::{LoadShedConfig, state::share_of};
-use crate::common::{clock::whole_nanos, sync};
+use crate::common::{
+    atomic::{AtomicU64, Relaxed},
+    clock::whole_nanos,
+    sync::{self, RwLock},
+};
 
 /// Something that can be used up: memory, processors, connections. Closures are pressures.
 pub trait Pressure: Send + Sync {

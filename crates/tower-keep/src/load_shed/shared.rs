@@ -1,11 +1,5 @@
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, RwLock,
-        atomic::{
-            AtomicU64,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
-    },
+    sync::{Arc, OnceLock},
     task::Waker,
     time::Duration,
 };
@@ -20,8 +14,9 @@ use super::{
 };
 use crate::{
     common::{
+        atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
         clock::{self, Instant},
-        sync,
+        sync::{self, Mutex, MutexGuard, RwLock},
     },
     observe::{Emitter, EventKind},
 };

@@ -3,15 +3,15 @@
 use std::{
     hash::{BuildHasher, Hash, RandomState},
     num::NonZeroU64,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::LazyLock,
     time::Duration,
 };
 
 use super::{LoadShedConfig, seen::Level};
-use crate::common::clock::whole_nanos;
+use crate::common::{
+    atomic::{AtomicU64, Relaxed},
+    clock::whole_nanos,
+};
 
 /// Somebody who shares the service with others: a customer, a user, an address.
 ///

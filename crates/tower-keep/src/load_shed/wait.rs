@@ -1,6 +1,6 @@
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
@@ -11,7 +11,7 @@ use super::{Permit, Reason, Tenant, shared::Shared};
 use crate::{
     common::{
         clock::{self, Instant},
-        sync,
+        sync::{self, Mutex, MutexGuard},
     },
     rejection::Rejection,
 };

@@ -1,7 +1,4 @@
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Event, EventKind, Fact,
@@ -11,7 +8,7 @@ use crate::{
     common::{
         clock::{self, Instant},
         name::Name,
-        sync,
+        sync::{self, Mutex},
     },
     context::CorrelationId,
     rejection::Rejection,

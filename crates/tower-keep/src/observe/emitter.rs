@@ -1,9 +1,6 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -13,7 +10,7 @@ use crate::{
     common::{
         clock,
         name::{Name, Nameplate},
-        sync,
+        statics::{AtomicBool, Relaxed, RwLock, read, write},
     },
     config::changes,
     context,
@@ -75,7 +72,7 @@ impl Listeners {
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<Arc<dyn Observer>>)) {
-        let mut list = sync::write(&self.list);
+        let mut list = write(&self.list);
         change(&mut list);
         self.any.store(!list.is_empty(), Relaxed);
         self.calls
@@ -87,7 +84,7 @@ impl Listeners {
             return;
         }
         // A copy, so that no lock is held while observers run.
-        let observers = sync::read(&self.list).clone();
+        let observers = read(&self.list).clone();
         for observer in &observers {
             if event.kind.is_per_call() && !observer.wants_calls() {
                 continue;
@@ -100,7 +97,7 @@ impl Listeners {
 
     /// Adds one. Those that are done go, or they would pile up in a layer where nothing happens.
     fn add(&self, observer: Arc<dyn Observer>) {
-        let observers = sync::read(&self.list).clone();
+        let observers = read(&self.list).clone();
         self.forget_done(observers);
         self.change(|list| list.push(observer));
     }

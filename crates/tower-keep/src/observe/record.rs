@@ -4,13 +4,16 @@ use std::{
     cell::{Cell, RefCell},
     mem,
     pin::Pin,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
     task::{Context, Poll},
 };
 
 use pin_project::{pin_project, pinned_drop};
 
 use super::{Decision, Event};
+use crate::common::{
+    local::thread_local,
+    statics::{AtomicBool, Relaxed},
+};
 
 /// Whether any call was ever recorded. A hint: it spares all others the look at the thread.
 static EVER: AtomicBool = AtomicBool::new(false);

@@ -1,10 +1,7 @@
-use std::sync::{
-    Arc, RwLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::sync::Arc;
 
 use super::EventKind;
-use crate::common::sync;
+use crate::common::statics::{AtomicBool, Relaxed, RwLock, read, write};
 
 /// How loud an event is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +69,7 @@ pub fn override_severity<F>(rule: F)
 where
     F: Fn(&'static str, &EventKind) -> Option<Severity> + Send + Sync + 'static,
 {
-    *sync::write(&RULE) = Some(Arc::new(rule));
+    *write(&RULE) = Some(Arc::new(rule));
     RULED.store(true, Relaxed);
 }
 
@@ -80,7 +77,7 @@ where
 pub(super) fn severity(layer: &'static str, kind: &EventKind) -> Severity {
     let ruled = RULED.load(Relaxed).then(|| {
         // A copy, so that no lock is held while the rule runs.
-        let rule = sync::read(&RULE).clone();
+        let rule = read(&RULE).clone();
         rule.and_then(|rule| rule(layer, kind))
     });
     ruled.flatten().unwrap_or_else(|| Severity::of(kind))

@@ -1,11 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::{Event, Observer};
+use crate::common::statics::{AtomicU64, Relaxed};
 
 /// Events of a layer, through a bounded channel: all but those made for each admitted call.
 ///

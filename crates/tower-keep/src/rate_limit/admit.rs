@@ -1,7 +1,6 @@
 //! How a call gets its permits, and how it gives them back.
 
 use std::{
-    sync::atomic::Ordering::Relaxed,
     task::{Context, Waker},
     time::Duration,
 };
@@ -13,7 +12,7 @@ use super::{
     state::Pace,
 };
 use crate::{
-    common::clock,
+    common::{atomic::Relaxed, clock},
     context,
     observe::EventKind,
     rejection::{Kind, Rejection},

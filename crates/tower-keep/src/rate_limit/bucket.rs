@@ -1,9 +1,5 @@
-use std::sync::atomic::{
-    AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
-};
-
 use super::state::{Booking, Pace};
+use crate::common::atomic::{AcqRel, Acquire, AtomicU64, Relaxed, Release};
 
 /// One limit's permits: a word that says when the bucket is full, and the pace at which it fills.
 ///

@@ -1,8 +1,4 @@
-use std::{
-    borrow::Cow,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
@@ -13,6 +9,7 @@ use super::{
     wait::Acquire,
 };
 use crate::{
+    common::atomic::Relaxed,
     config::{ConfigError, steerable},
     observe::{Condition, Subscription, Vitals, Watch},
 };

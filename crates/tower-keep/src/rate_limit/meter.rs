@@ -1,11 +1,7 @@
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    task::Waker,
-};
+use std::{fmt, sync::Arc, task::Waker};
 
 use super::{admit::Receipt, shared::Shared};
-use crate::common::sync;
+use crate::common::sync::{self, Mutex};
 
 /// Tells a rate limit what a call has really cost, as soon as somebody knows.
 ///

@@ -1,14 +1,4 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, RwLock,
-        atomic::{
-            AtomicU8, AtomicU64, AtomicUsize,
-            Ordering::{Relaxed, Release},
-        },
-    },
-    task::Waker,
-};
+use std::{fmt, sync::Arc, task::Waker};
 
 use super::{
     Counts, RateLimitConfig,
@@ -19,7 +9,11 @@ use super::{
     state::{self, Pace},
 };
 use crate::{
-    common::{clock, sync},
+    common::{
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Relaxed, Release},
+        clock,
+        sync::{self, Mutex, MutexGuard, RwLock},
+    },
     config::Enforce,
     observe::Emitter,
 };

@@ -1,18 +1,14 @@
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release},
-    },
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Document, RegistryError};
 use crate::{
-    common::sync,
+    common::{
+        atomic::{Acquire, AtomicBool, Relaxed, Release},
+        sync::{self, RwLock},
+    },
     config::Steer,
     observe::{Emitter, EventKind, Observer, Subscription, Vitals},
 };

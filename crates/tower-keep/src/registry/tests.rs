@@ -1,10 +1,10 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::{Document, Registry};
 use crate::{
-    common::sync,
+    common::sync::{self, Mutex},
     config::{Steer, SteerError},
     observe::{Condition, Emitter, Vitals, Watch},
 };

@@ -1,9 +1,9 @@
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Wake, Waker},
 };
 
-use crate::common::sync;
+use crate::common::sync::{self, Mutex};
 
 /// Wakes all attempts that wait for the same body, since a body knows one waker only.
 ///

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::common::statics::{AtomicUsize, Relaxed};
 
 /// What all retry layers of this process together keep of request bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

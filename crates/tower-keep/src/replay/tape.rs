@@ -1,5 +1,5 @@
 use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -12,7 +12,10 @@ use super::{
     kept::{Kept, MOST_FRAMES, OVERHEAD},
     memory::Reservation,
 };
-use crate::{BoxError, common::sync};
+use crate::{
+    BoxError,
+    common::sync::{self, Mutex, MutexGuard},
+};
 
 /// A request's body and what is kept of it, shared by the attempts.
 ///

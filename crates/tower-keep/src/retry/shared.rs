@@ -1,11 +1,4 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Budget, LAYER, RetriedUpstream, RetryConfig, Skip,
@@ -13,7 +6,11 @@ use super::{
 };
 use crate::{
     classify::Verdict,
-    common::{clock, sync},
+    common::{
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Relaxed},
+        clock,
+        sync::{self, RwLock},
+    },
     config::ConfigError,
     context,
     observe::{Emitter, EventKind, Fact},

@@ -1,11 +1,4 @@
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
-};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::HeaderName;
 
@@ -15,7 +8,11 @@ use super::{
     route::{self, Share, Ticket},
 };
 use crate::{
-    common::{answer::Answer, sync},
+    common::{
+        answer::Answer,
+        atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Relaxed},
+        sync::{self, RwLock},
+    },
     config::ConfigError,
     observe::{Emitter, EventKind},
     protocol::Head,

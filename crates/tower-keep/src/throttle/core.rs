@@ -1,15 +1,12 @@
-use std::{
-    fmt,
-    sync::{Arc, RwLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{LAYER, Permit, ThrottleConfig, state::Terms};
 use crate::{
     classify::Class,
     common::{
         atomic::{Acquire, AtomicU64, Relaxed, Release},
-        clock, sync,
+        clock,
+        sync::{self, RwLock},
         window::{Counts, Outcome, TimeWindow, settle},
     },
     config::Enforce,

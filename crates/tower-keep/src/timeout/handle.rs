@@ -1,15 +1,10 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
 use super::{TimeoutConfig, shared::Shared};
 use crate::{
+    common::atomic::{AtomicU64, Relaxed},
     config::{ConfigError, steerable},
     observe::{Condition, Subscription, Vitals, Watch},
 };

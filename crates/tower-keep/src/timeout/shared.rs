@@ -1,14 +1,13 @@
-use std::{
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{BodyDeadline, HeaderTrust, TimeoutConfig};
 use crate::{
-    common::{clock, sync, until::Until},
+    common::{
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Relaxed},
+        clock,
+        sync::{self, RwLock},
+        until::Until,
+    },
     observe::{Emitter, EventKind},
     rejection::{Kind, Phase, Rejection},
 };

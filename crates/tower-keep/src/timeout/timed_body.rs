@@ -1,10 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,7 +13,10 @@ use tokio::time::Sleep;
 use super::timer::poll_due;
 use crate::{
     BoxError,
-    common::clock::{self, Instant},
+    common::{
+        atomic::{AtomicBool, Ordering},
+        clock::{self, Instant},
+    },
     observe::{Emitter, EventKind},
     rejection::{Kind, Phase, Rejection},
 };

@@ -1,20 +1,13 @@
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{
-            AtomicU32, AtomicU64,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
-    },
-    task::Waker,
-};
+use std::{collections::VecDeque, sync::Arc, task::Waker};
 
 use super::{
     counts::{Arrival, Counts},
     slot::Slot,
 };
-use crate::common::sync;
+use crate::common::{
+    atomic::{AcqRel, Acquire, AtomicU32, AtomicU64, Relaxed},
+    sync::{self, Mutex, MutexGuard},
+};
 
 /// So many places, and a queue for them.
 ///

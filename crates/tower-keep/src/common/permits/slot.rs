@@ -1,9 +1,6 @@
-use std::{
-    sync::{Mutex, MutexGuard},
-    task::{Context, Poll, Waker},
-};
+use std::task::{Context, Poll, Waker};
 
-use crate::common::sync;
+use crate::common::sync::{self, Mutex, MutexGuard};
 
 /// Where the one who waits and the one who hands over meet.
 pub(crate) struct Slot<T = ()> {

@@ -351,7 +351,7 @@ fn many_threads_take_as_many_permits_as_there_are() {
     let bucket = Bucket::default();
     let pace = pace(Rate::per_hour(1000));
     bucket.repace(pace, |_| 0);
-    let quick = std::sync::atomic::AtomicU64::new(pace.interval);
+    let quick = crate::common::atomic::AtomicU64::new(pace.interval);
     let taken: usize = std::thread::scope(|scope| {
         let threads = [(); 4]
             .map(|()| scope.spawn(|| (0..1000).filter(|_| bucket.take_one(&quick, START)).count()));
@@ -371,7 +371,7 @@ fn a_call_mixes_no_two_paces() {
     .map(pace);
     let bucket = Bucket::default();
     bucket.repace(few, |_| START);
-    let quick = std::sync::atomic::AtomicU64::new(few.interval);
+    let quick = crate::common::atomic::AtomicU64::new(few.interval);
     let changes = 2_000_u64;
     let taken = std::thread::scope(|scope| {
         let taker = scope.spawn(|| {
@@ -381,9 +381,9 @@ fn a_call_mixes_no_two_paces() {
         });
         for change in 0..changes {
             let pace = if change % 2 == 0 { rare } else { few };
-            quick.store(0, std::sync::atomic::Ordering::Release);
+            quick.store(0, crate::common::atomic::Ordering::Release);
             bucket.repace(pace, |_| START);
-            quick.store(pace.interval, std::sync::atomic::Ordering::Release);
+            quick.store(pace.interval, crate::common::atomic::Ordering::Release);
         }
         taker.join().unwrap()
     });
