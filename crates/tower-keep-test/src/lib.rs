@@ -9,6 +9,7 @@
 //! - [`ReadyProbe`]: a service that notices being called unready;
 //! - [`script`]: a service that the test answers step by step;
 //! - [`body`]: bodies whose every frame the test decides;
+//! - `sim`: overload and failure on virtual time (feature `sim`);
 //! - [`Driven`]: a hand-driven executor that finds lost wake-ups and spinning.
 //!
 //! # A layer of your own
@@ -115,6 +116,8 @@ pub mod contract;
 mod poll;
 mod ready_probe;
 pub mod script;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use self::{
     poll::Driven,
