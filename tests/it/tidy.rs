@@ -390,6 +390,7 @@ fn the_top_level_is_as_the_readme_says() {
         "benches",
         "crates",
         "examples",
+        "fuzz",
         "rustfmt.toml",
         "target",
         "tests",

@@ -22,17 +22,18 @@ pub(super) fn read(headers: &HeaderMap, wire: Wire) -> Option<Duration> {
     plain.into_iter().chain(grpc).min()
 }
 
-/// Writes how much is left, unless the request says less already.
+/// Writes how much is left, unless the header that the next one reads says less already.
 pub(super) fn write(headers: &mut HeaderMap, wire: Wire, left: Duration) {
-    if read(headers, wire).is_some_and(|said| said <= left) {
+    let (name, said) = match wire {
+        Wire::Grpc => (&GRPC_TIMEOUT, grpc_timeout as fn(&[u8]) -> _),
+        Wire::HeadOnly | Wire::Http | Wire::Plain => (&REQUEST_TIMEOUT, request_timeout as _),
+    };
+    if read_one(headers, name, said).is_some_and(|said| said <= left) {
         return;
     }
-    let (name, value) = match wire {
-        Wire::Grpc => (&GRPC_TIMEOUT, to_grpc_timeout(left)),
-        Wire::HeadOnly | Wire::Http | Wire::Plain => (
-            &REQUEST_TIMEOUT,
-            format!("{}ms", left.as_millis().min(LARGEST)),
-        ),
+    let value = match wire {
+        Wire::Grpc => to_grpc_timeout(left),
+        _ => format!("{}ms", left.as_millis().min(LARGEST)),
     };
     let value = HeaderValue::try_from(value).expect("digits and letters are a header value");
     headers.insert(name, value);
