@@ -289,10 +289,11 @@ fn a_layers_mod_file_holds_docs_modules_and_exports() {
 
 #[test]
 fn a_layer_is_found_under_its_name_everywhere() {
-    let [manifest, lib, contract, readme] = [
+    let [manifest, lib, contract, pairs, readme] = [
         "crates/tower-keep/Cargo.toml",
         "crates/tower-keep/src/lib.rs",
         "tests/it/contract/mod.rs",
+        "tests/pairs/main.rs",
         "README.md",
     ]
     .map(|path| read(&root().join(path)));
@@ -309,6 +310,10 @@ fn a_layer_is_found_under_its_name_everywhere() {
         assert!(
             contract.contains(&format!("mod {layer}")),
             "no contract row for {layer}"
+        );
+        assert!(
+            pairs.contains(&format!("(\"{layer}\", ||")),
+            "no pairs with {layer}"
         );
         assert!(
             readme.contains(&format!("`{layer}`")),

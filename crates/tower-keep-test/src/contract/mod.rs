@@ -20,16 +20,19 @@
 //! | [`not_send`] | no `Send` bound of the layer's own |
 //! | [`not_clone_request`] | no bound on the request; its body arrives whole |
 //! | [`layer_shares_state`] | state lives in the layer; needs a number to look at, so call it alone |
+//! | [`pair`] | two layers keep together what each keeps alone |
 //! | `allocations` | the admitted path does not allocate (feature `alloc`) |
 
 #[cfg(feature = "alloc")]
 mod allocations;
+mod any;
 mod backend;
 mod body_drop;
 mod body_passthrough;
 mod bounds;
 mod cancellation;
 mod drive;
+mod pair;
 mod panics;
 mod payload;
 mod readiness;
@@ -41,11 +44,13 @@ mod wakeups;
 #[cfg(feature = "alloc")]
 pub use self::allocations::allocations;
 pub use self::{
+    any::{AnyBody, AnyLayer, AnyService},
     backend::{Backend, Bare, HttpFuture, Local, PlainFuture},
     body_drop::body_drop,
     body_passthrough::body_passthrough,
     bounds::{not_clone_request, not_send},
     cancellation::cancellation,
+    pair::pair,
     panics::panics,
     payload::{Download, Upload},
     readiness::readiness,
