@@ -16,16 +16,20 @@ pub(crate) mod clock;
 pub(crate) mod directives;
 pub(crate) mod local;
 pub(crate) mod macros;
+pub(crate) mod map;
 #[cfg(all(test, keep_loom))]
 pub(crate) mod modelling;
 #[cfg(all(test, keep_loom))]
 mod models;
 pub(crate) mod name;
+pub(crate) mod notify;
 #[cfg(feature = "adaptive")]
 pub(crate) mod permits;
 pub(crate) mod statics;
 #[cfg(any(feature = "bulkhead", feature = "circuit-breaker"))]
 pub(crate) mod stripe;
+#[cfg(feature = "balance")]
+pub(crate) mod swap;
 pub(crate) mod sync;
 #[cfg(any(
     feature = "cache",
