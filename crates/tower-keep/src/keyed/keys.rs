@@ -1,15 +1,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use papaya::HashMap;
-
 use super::{
     Keyable,
     entry::{Entry, Use},
 };
 use crate::{
     common::{
-        atomic::{AcqRel, Acquire, AtomicU32, AtomicU64, AtomicUsize, Relaxed},
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Relaxed, SeqCst, fence},
         clock::{self, Instant},
+        map::Map,
         sync::{self, Mutex},
     },
     config::ConfigError,
@@ -21,16 +20,14 @@ use crate::{
 /// Calls find their key in a concurrent map and take no lock. The lock is for new keys, for those that
 /// go and for people; it is never held while an event is told.
 pub(super) struct Keys<L: Keyable> {
-    map: HashMap<Arc<str>, Arc<Entry<L>>>,
+    map: Map<Arc<str>, Entry<L>>,
     /// The layer that the others are made from. Its state is that of the shared key.
     shared: Arc<Entry<L>>,
     /// How many times [`Ring::forget_after`] has passed, as far as new keys have noticed. A hint that
     /// publishes nothing: relaxed.
     epoch: AtomicU32,
     ring: Mutex<Ring<L>>,
-    /// How many times a configuration has changed. Changed with acquire-release after the template or
-    /// an override was, and loaded with acquire before they are read, so that whoever sees a number
-    /// sees its configuration or a later one.
+    /// How many times a configuration has changed: see [`changed`](Self::changed).
     version: AtomicU64,
     max_keys: AtomicUsize,
     /// Statistics; relaxed, they order nothing.
@@ -57,7 +54,7 @@ enum Arrival<L> {
 impl<L: Keyable> Keys<L> {
     pub(super) fn new(template: L) -> Arc<Self> {
         Arc::new(Self {
-            map: HashMap::new(),
+            map: Map::new(),
             shared: Entry::new(None, template, 0),
             epoch: AtomicU32::new(0),
             ring: Mutex::new(Ring {
@@ -87,8 +84,8 @@ impl<L: Keyable> Keys<L> {
 
     #[inline]
     fn find(&self, key: &str) -> Option<Use<L>> {
-        let map = self.map.pin();
-        map.get(key)?.enter(self.epoch.load(Relaxed))
+        let enter = |entry: &Arc<Entry<L>>| entry.enter(self.epoch.load(Relaxed));
+        self.map.look(key, enter).flatten()
     }
 
     #[inline]
@@ -135,7 +132,7 @@ impl<L: Keyable> Keys<L> {
             ring.entries.push(entry.clone());
             gone = entry.clone();
         }
-        self.map.pin().insert(key, entry);
+        self.map.insert(key, entry);
         drop(ring);
         drop(gone);
         Arrival::There(user)
@@ -154,8 +151,7 @@ impl<L: Keyable> Keys<L> {
             if entry.retire(self.epoch.load(Relaxed)) {
                 if let Some(key) = &entry.key {
                     // Unless it came again elsewhere, because making the next one here panicked.
-                    let map = self.map.pin();
-                    let _ = map.remove_if(&**key, |_, there| Arc::ptr_eq(there, entry));
+                    self.map.remove(&**key, entry);
                 }
                 self.evicted.fetch_add(1, Relaxed);
                 return Some(place);
@@ -179,15 +175,28 @@ impl<L: Keyable> Keys<L> {
     pub(super) fn configure(&self, config: L::Config) -> Result<(), ConfigError> {
         self.template().check(&config)?;
         self.template().configure(config);
-        let mut version = self.version.fetch_add(1, AcqRel) + 1;
-        // Whoever comes last sees to it that the last configuration is everywhere.
-        loop {
+        self.changed(|| {
             for entry in self.entries() {
                 // Its own too: what it had none of a moment ago it may have got since.
                 entry.layer.configure(self.wanted(&entry));
             }
-            match self.version.load(Acquire) {
-                same if same == version => return Ok(()),
+        });
+        Ok(())
+    }
+
+    /// The template or an override is another: `pass_on` sees to it that the keys follow.
+    ///
+    /// It is done again if there was another change meanwhile, so that whoever changes last passes the
+    /// last configuration on last. A change is a fence after a write, and so is a look whether there
+    /// was one: of two at the same time, one sees the other's change, or what it passes on comes first.
+    fn changed(&self, pass_on: impl Fn()) {
+        let mut version = self.version.fetch_add(1, SeqCst) + 1;
+        loop {
+            fence(SeqCst);
+            pass_on();
+            fence(SeqCst);
+            match self.version.load(SeqCst) {
+                same if same == version => return,
                 newer => version = newer,
             }
         }
@@ -208,16 +217,12 @@ impl<L: Keyable> Keys<L> {
             None => drop(ring.overrides.remove(key)),
         }
         drop(ring);
-        let mut version = self.version.fetch_add(1, AcqRel) + 1;
-        loop {
+        self.changed(|| {
             if let Some(entry) = self.get(key) {
                 entry.layer.configure(self.wanted(&entry));
             }
-            match self.version.load(Acquire) {
-                same if same == version => return Ok(()),
-                newer => version = newer,
-            }
-        }
+        });
+        Ok(())
     }
 
     pub(super) fn overrides(&self) -> BTreeMap<String, L::Config> {
@@ -239,7 +244,7 @@ impl<L: Keyable> Keys<L> {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Arc<Entry<L>>> {
-        self.map.pin().get(key).cloned()
+        self.map.look(key, Arc::clone)
     }
 
     /// The entry of a key, if there is one.

@@ -62,6 +62,8 @@ mod key;
 mod keyable;
 mod keys;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod service;
 mod steer;
 #[cfg(test)]
