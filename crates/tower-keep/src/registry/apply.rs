@@ -1,7 +1,5 @@
 //! How configurations come into force.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -139,11 +137,9 @@ impl Registry {
         };
         self.put_into_force(in_force.document);
         for (key, entry) in self.entries() {
-            let seen = entries.get(&key);
-            if !seen.is_some_and(|seen| Arc::ptr_eq(&seen.handle, &entry.handle)) {
-                // It came meanwhile, and may have looked at the document before.
-                self.configure_new(&key, &entry);
-            }
+            // It may have come meanwhile, and looked at the document before: then it is not as this one
+            // says, or was so and is not any more. For all others there is nothing to do.
+            self.configure_new(&key, &entry);
         }
         Ok(applied)
     }

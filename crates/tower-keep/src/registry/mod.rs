@@ -66,6 +66,8 @@ mod document;
 mod entries;
 mod environment;
 mod error;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod resolve;
 mod saved;
 #[cfg(test)]
