@@ -5,15 +5,12 @@ use std::{
 };
 
 use pin_project::pin_project;
-use tokio::{
-    sync::futures::OwnedNotified,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::{Flight, future::Chosen, pick::Member, pool::Pool};
 use crate::{
-    common::{clock, tried},
+    common::{clock, notify::OwnedNotified, tried},
     context,
 };
 

@@ -4,9 +4,6 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
-use tokio::sync::Notify;
-
 use super::{
     BalanceConfig, LAYER,
     endpoint::Endpoint,
@@ -16,6 +13,8 @@ use crate::{
     common::{
         atomic::{Acquire, AtomicBool, AtomicU64, Relaxed, Release},
         clock::{self, Instant},
+        notify::Notify,
+        swap::{ArcSwap, Guard},
         sync::{self, Mutex, MutexGuard},
     },
     config::ConfigError,
@@ -75,18 +74,19 @@ impl Core {
     }
 
     #[inline]
-    pub(super) fn config(&self) -> arc_swap::Guard<Arc<BalanceConfig>> {
+    pub(super) fn config(&self) -> Guard<Arc<BalanceConfig>> {
         self.config.load()
     }
 
     pub(super) fn update(&self, config: BalanceConfig) -> Result<(), ConfigError> {
         config.check()?;
         let new = Arc::new(config);
-        let old = self.config.swap(new.clone());
         let now = self.since_born(clock::now());
-        self.change(|registry| {
+        let old = self.change(|registry| {
             let outlier = new.outlier.clone();
             registry.fleet.update(outlier, new.panic_threshold, now);
+            // With the lock held: of two updates at once one is in force, and all of it.
+            self.config.swap(new.clone())
         });
         self.changed.notify_waiters();
         self.emitter.updated(&*old, &*new);

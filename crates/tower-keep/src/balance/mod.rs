@@ -82,6 +82,8 @@ mod flight;
 mod future;
 mod handle;
 mod load;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod outlier;
 mod pick;
 mod pool;

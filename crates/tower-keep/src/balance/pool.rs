@@ -1,6 +1,5 @@
 use std::{fmt, sync::Arc};
 
-use arc_swap::ArcSwap;
 use tokio::task::AbortHandle;
 
 use super::{
@@ -11,6 +10,7 @@ use super::{
 use crate::common::{
     clock::{self, Instant},
     statics::{AtomicU64, Relaxed},
+    swap::ArcSwap,
     sync::{self, Mutex},
 };
 

@@ -73,6 +73,8 @@ mod future;
 mod handle;
 mod job;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod service;
 mod shared;
 mod state;

@@ -63,9 +63,12 @@ impl Shared {
 
     pub(super) fn update(&self, config: CacheConfig) -> Result<(), ConfigError> {
         config.check()?;
-        let old = std::mem::replace(&mut *sync::write(&self.config), config);
+        // Held until the copies are written: of two updates at once one is in force, and all of it.
+        let mut current = sync::write(&self.config);
         self.enabled.store(config.enabled, Relaxed);
         self.store.resize(config.max_bytes);
+        let old = std::mem::replace(&mut *current, config);
+        drop(current);
         if old.mode != config.mode {
             // What was kept for one user is not for all of them.
             self.store.clear();

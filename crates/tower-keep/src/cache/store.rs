@@ -25,7 +25,8 @@ pub(super) struct Store {
     hasher: RandomState,
     /// How often something was invalidated, for each 64th of the keys: what was asked for before is not
     /// kept after. Who invalidates counts and then removes, who keeps inserts and then looks, so one of
-    /// them sees the other; see [`write_then_look`].
+    /// them sees the other. The lock in the cache sees to that; a model does not see that lock, so it has
+    /// the fence of [`write_then_look`].
     epochs: [AtomicU64; 64],
     families: AtomicU64,
 }

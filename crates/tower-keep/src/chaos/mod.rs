@@ -56,6 +56,8 @@ mod fault;
 mod future;
 mod handle;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod service;
 mod shared;
 #[cfg(test)]

@@ -29,9 +29,9 @@ pub(super) struct Live {
     config: RwLock<Arc<ChaosConfig>>,
     /// Copies of what every call asks for, so that only calls that suffer take the lock: the rate,
     /// as the bits of a float, and the seed.
-    rate: AtomicU64,
+    pub(super) rate: AtomicU64,
     seed: AtomicU64,
-    is_on: AtomicBool,
+    pub(super) is_on: AtomicBool,
     /// How many choices were made: the place of the next in the sequence of the seed.
     choices: AtomicU64,
     active: AtomicUsize,
@@ -136,10 +136,12 @@ impl Live {
 
     pub(super) fn configure(&self, config: ChaosConfig) {
         let (rate, seed, is_on) = (rate_bits(&config), seed(&config), config.enabled);
-        *sync::write(&self.config) = Arc::new(config);
+        // Held until the copies are written: of two updates at once one is in force, and all of it.
+        let mut current = sync::write(&self.config);
         self.rate.store(rate, Relaxed);
         self.seed.store(seed, Relaxed);
         self.is_on.store(is_on, Relaxed);
+        *current = Arc::new(config);
     }
 
     fn place(self: &Arc<Self>, max_active: usize) -> Option<Place> {

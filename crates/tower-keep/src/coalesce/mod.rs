@@ -60,6 +60,8 @@ mod config;
 mod future;
 mod handle;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod recording;
 mod rules;
 mod service;

@@ -58,10 +58,12 @@ impl Live {
 
     pub(super) fn update(&self, config: CoalesceConfig) -> Result<(), ConfigError> {
         let vary = config.check()?;
-        let old = self.settings();
-        self.enabled.store(config.enabled, Relaxed);
         let new = Arc::new(Settings { config, vary });
-        *sync::write(&self.settings) = new.clone();
+        // Held until the copies are written: of two updates at once one is in force, and all of it.
+        let mut current = sync::write(&self.settings);
+        self.enabled.store(new.config.enabled, Relaxed);
+        let old = std::mem::replace(&mut *current, new.clone());
+        drop(current);
         self.emitter.updated(&old.config, &new.config);
         Ok(())
     }

@@ -89,6 +89,8 @@ mod future;
 mod handle;
 mod inbound;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod outbound;
 mod propagate;
 mod service;

@@ -4,7 +4,10 @@ use http::HeaderName;
 
 use super::{CorrelationIdConfig, LAYER, Trust};
 use crate::{
-    common::atomic::{AtomicBool, AtomicU64, Relaxed},
+    common::{
+        atomic::{AtomicBool, AtomicU64, Relaxed},
+        sync::{self, Mutex},
+    },
     config::{Check, ConfigError},
     observe::Emitter,
 };
@@ -22,6 +25,8 @@ pub(super) struct Settings {
     response_header: AtomicBool,
     trace: AtomicBool,
     priority: AtomicBool,
+    /// Held by whoever changes it.
+    changing: Mutex<()>,
     /// Statistics.
     pub(super) accepted: AtomicU64,
     pub(super) replaced: AtomicU64,
@@ -39,6 +44,7 @@ impl Settings {
             response_header: AtomicBool::new(true),
             trace: AtomicBool::new(true),
             priority: AtomicBool::new(true),
+            changing: Mutex::new(()),
             accepted: AtomicU64::new(0),
             replaced: AtomicU64::new(0),
             created: AtomicU64::new(0),
@@ -62,6 +68,8 @@ impl Settings {
     }
 
     fn store(&self, config: &CorrelationIdConfig) {
+        // Of two updates at once one is in force, and all of it.
+        let _changing = sync::lock(&self.changing);
         self.enabled.store(config.enabled, Relaxed);
         self.trusting.store(config.trust == Trust::Accept, Relaxed);
         self.response_header.store(config.response_header, Relaxed);

@@ -60,6 +60,8 @@ mod future;
 mod guard;
 mod handle;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod service;
 mod shared;
 #[cfg(test)]

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use super::{DecisionConfig, LAYER};
 use crate::{
-    common::atomic::{AtomicU64, AtomicUsize, Relaxed},
+    common::{
+        atomic::{AtomicU64, AtomicUsize, Relaxed},
+        sync::{self, Mutex},
+    },
     config::ConfigError,
     observe::{Decision, Emitter, Ending, EventKind},
 };
@@ -13,6 +16,8 @@ pub(super) struct Shared {
     /// 0 if calls are not recorded.
     room: AtomicUsize,
     max_entries: AtomicUsize,
+    /// Held by whoever changes them.
+    changing: Mutex<()>,
     pub(super) recorded: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) dropped: AtomicU64,
@@ -25,6 +30,7 @@ impl Shared {
         let shared = Self {
             room: AtomicUsize::new(0),
             max_entries: AtomicUsize::new(0),
+            changing: Mutex::new(()),
             recorded: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -40,6 +46,8 @@ impl Shared {
         } else {
             0
         };
+        // Of two updates at once one is in force, and all of it.
+        let _changing = sync::lock(&self.changing);
         self.room.store(room, Relaxed);
         self.max_entries.store(config.max_entries, Relaxed);
     }

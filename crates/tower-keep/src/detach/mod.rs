@@ -46,6 +46,8 @@ mod config;
 mod future;
 mod handle;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod service;
 mod shared;
 

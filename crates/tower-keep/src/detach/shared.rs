@@ -1,12 +1,12 @@
 use std::{fmt, sync::Arc};
 
-use tokio::sync::Notify;
-
 use super::{DetachConfig, LAYER};
 use crate::{
     common::{
         atomic::{AcqRel, Acquire, AtomicBool, AtomicU64, AtomicUsize, Relaxed},
         cancel::{self, Reason},
+        notify::Notify,
+        sync::{self, Mutex},
     },
     observe::{Emitter, EventKind},
     protocol::Head,
@@ -26,6 +26,8 @@ pub(super) struct Live {
     pub(super) emitter: Emitter,
     enabled: AtomicBool,
     after_deadline: AtomicBool,
+    /// Held by whoever changes them.
+    changing: Mutex<()>,
     max_detached: AtomicUsize,
     /// How many go on. The last one's release pairs with the acquire of who waits for none, who then
     /// sees all that they did.
@@ -53,6 +55,7 @@ impl Shared {
                 emitter: Emitter::new(LAYER),
                 enabled: AtomicBool::new(config.enabled),
                 after_deadline: AtomicBool::new(config.after_deadline),
+                changing: Mutex::new(()),
                 max_detached: AtomicUsize::new(config.max_detached),
                 detached: AtomicUsize::new(0),
                 idle: Notify::new(),
@@ -84,6 +87,8 @@ impl Live {
     }
 
     pub(super) fn configure(&self, config: DetachConfig) {
+        // Of two updates at once one is in force, and all of it.
+        let _changing = sync::lock(&self.changing);
         self.enabled.store(config.enabled, Relaxed);
         self.max_detached.store(config.max_detached, Relaxed);
         self.after_deadline.store(config.after_deadline, Relaxed);

@@ -59,6 +59,8 @@ mod gives;
 mod handle;
 mod keeper;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod rules;
 mod service;
 mod shared;

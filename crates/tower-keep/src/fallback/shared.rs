@@ -46,9 +46,11 @@ impl Shared {
 
     pub(super) fn update(&self, config: FallbackConfig) -> Result<(), ConfigError> {
         config.check()?;
-        let old = self.config();
+        // Held until the copies are written: of two updates at once one is in force, and all of it.
+        let mut current = sync::write(&self.config);
         self.enabled.store(config.enabled, Relaxed);
-        *sync::write(&self.config) = config;
+        let old = std::mem::replace(&mut *current, config);
+        drop(current);
         self.emitter.updated(&old, &config);
         Ok(())
     }

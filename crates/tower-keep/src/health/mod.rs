@@ -76,6 +76,8 @@ mod future;
 mod handle;
 mod layer;
 mod lifecycle;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod page;
 mod registry;
 mod report;

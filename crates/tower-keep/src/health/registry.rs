@@ -106,8 +106,11 @@ impl Registry {
                 "cannot change while requests run: build another layer",
             ));
         }
-        self.lifecycle.reconfigure(config.lifecycle);
-        self.config.send_replace(Arc::new(config));
+        self.config.send_modify(|current| {
+            // With the lock held: of two updates at once one is in force, and all of it.
+            self.lifecycle.reconfigure(config.lifecycle);
+            *current = Arc::new(config);
+        });
         Ok(())
     }
 

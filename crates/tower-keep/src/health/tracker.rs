@@ -1,10 +1,11 @@
 use std::{fmt, pin::Pin};
 
-use tokio::sync::Notify;
-
 use super::{Lifecycle, Phase};
 use crate::{
-    common::atomic::{AtomicU8, AtomicUsize, Relaxed, SeqCst, write_then_look},
+    common::{
+        atomic::{AtomicU8, AtomicUsize, Relaxed, SeqCst, write_then_look},
+        notify::Notify,
+    },
     protocol::{End, Guard},
 };
 

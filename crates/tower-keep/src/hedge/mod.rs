@@ -73,6 +73,8 @@ mod future;
 mod handle;
 mod histogram;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod pace;
 mod race;
 mod requests;

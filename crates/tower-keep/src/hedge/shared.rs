@@ -103,16 +103,22 @@ impl Shared {
 
     pub(super) fn update(&self, config: HedgeConfig) -> Result<(), ConfigError> {
         config.check()?;
-        let old = self.config();
+        // Held until the copies are written: of two updates at once one is in force, and all of it.
+        let mut current = sync::write(&self.live.config);
+        let old = HedgeConfig {
+            budget: self.budget.config(),
+            ..*current
+        };
         self.budget.update(config.budget)?;
         self.live.hedges.store(config.hedges(), Relaxed);
         self.live
             .max_replay_bytes
             .store(config.max_replay_bytes, Relaxed);
-        *sync::write(&self.live.config) = config;
         if old.delay != config.delay {
             self.live.pace.configure(config.delay);
         }
+        *current = config;
+        drop(current);
         self.live.emitter.updated(&old, &config);
         Ok(())
     }

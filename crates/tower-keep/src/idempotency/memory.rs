@@ -9,16 +9,14 @@ use std::{
 };
 
 use pin_project::pin_project;
-use tokio::{
-    sync::{Notify, futures::OwnedNotified},
-    time::Sleep,
-};
+use tokio::time::Sleep;
 
 use super::{Begun, Id, Store, StoredAnswer};
 use crate::{
     BoxError,
     common::{
         clock::{self, Instant},
+        notify::{Notify, OwnedNotified},
         sync::{self, Mutex},
     },
 };

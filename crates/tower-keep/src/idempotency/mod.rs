@@ -61,6 +61,8 @@ mod handle;
 mod id;
 mod layer;
 mod memory;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod reading;
 mod service;
 mod shared;

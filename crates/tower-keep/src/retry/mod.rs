@@ -64,6 +64,8 @@ mod config;
 mod future;
 mod handle;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod request;
 mod saved;
 mod service;

@@ -89,20 +89,23 @@ impl Shared {
 
     pub(super) fn update(&self, config: RetryConfig) -> Result<(), ConfigError> {
         config.check()?;
-        let old = self.config();
-        self.configure(config);
+        let old = self.configure(config);
         self.live.emitter.updated(&old, &config);
         Ok(())
     }
 
-    /// Takes over a checked configuration.
-    pub(super) fn configure(&self, config: RetryConfig) {
+    /// Takes over a checked configuration, in the place of the one that it answers.
+    pub(super) fn configure(&self, config: RetryConfig) -> RetryConfig {
+        // Held until the copies are written: of two updates at once one is in force, and all of it.
+        let mut current = sync::write(&self.live.config);
+        let budget = self.budget.config();
         self.budget.reconfigure(config.budget);
         self.live.max_attempts.store(config.attempts(), Relaxed);
         self.live
             .max_replay_bytes
             .store(config.max_replay_bytes, Relaxed);
-        *sync::write(&self.live.config) = config;
+        let old = std::mem::replace(&mut *current, config);
+        RetryConfig { budget, ..old }
     }
 
     pub(super) fn retries(&self) -> u64 {

@@ -52,6 +52,8 @@ mod future;
 mod guard;
 mod handle;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod route;
 mod service;
 mod shadow;

@@ -36,9 +36,9 @@ pub(super) struct Shared {
 pub(super) struct Live {
     pub(super) emitter: Emitter,
     /// Copies of what every call asks for, so that only calls in the shadow take the lock.
-    enabled: AtomicBool,
-    share: AtomicU16,
-    shadow_share: AtomicU16,
+    pub(super) enabled: AtomicBool,
+    pub(super) share: AtomicU16,
+    pub(super) shadow_share: AtomicU16,
     config: RwLock<StranglerConfig>,
     shadows: AtomicUsize,
     old: AtomicU64,
@@ -158,12 +158,14 @@ impl Live {
     }
 
     pub(super) fn configure(&self, config: StranglerConfig) {
-        *sync::write(&self.config) = config;
+        // Held until the copies are written: of two updates at once one is in force, and all of it.
+        let mut current = sync::write(&self.config);
         self.share
             .store(Share::percent(config.percent).to_word(), Relaxed);
         self.shadow_share
             .store(Share::percent(config.shadow_percent).to_word(), Relaxed);
         self.enabled.store(config.enabled, Relaxed);
+        *current = config;
     }
 
     pub(super) fn shadows(&self) -> usize {

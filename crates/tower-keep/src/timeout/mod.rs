@@ -99,6 +99,8 @@ mod future;
 mod handle;
 mod header;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod queue;
 mod request;
 mod request_body;

@@ -74,6 +74,8 @@ impl Shared {
 
     /// Takes over a checked configuration, for calls that arrive from now on.
     pub(super) fn configure(&self, config: TimeoutConfig) {
+        // Held until the copies are written: of two updates at once one is in force, and all of it.
+        let mut current = sync::write(&self.config);
         let timeout = config.timeout.map_or(Until::NEVER, Until::open);
         let acts = if config.always_acts() { ACTS } else { 0 };
         self.timeout
@@ -85,7 +87,7 @@ impl Shared {
         self.header_trust
             .store(config.header_trust() as u8, Relaxed);
         self.propagates.store(config.propagates(), Relaxed);
-        *sync::write(&self.config) = config;
+        *current = config;
     }
 
     pub(super) fn config(&self) -> TimeoutConfig {
