@@ -79,6 +79,8 @@ mod future;
 mod handle;
 mod host;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod overload;
 mod pace;
 mod permit;

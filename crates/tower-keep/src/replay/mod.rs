@@ -9,6 +9,8 @@ mod body;
 mod kept;
 mod kinds;
 mod memory;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod request;
 mod skip;
 mod tape;

@@ -69,6 +69,8 @@ mod core;
 mod future;
 mod handle;
 mod layer;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod permit;
 mod service;
 mod state;
