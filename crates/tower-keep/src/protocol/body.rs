@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -30,28 +30,29 @@ where
     G: Guard,
 {
     #[pin]
-    kind: Kind<B, G>,
+    answer: Answer<B>,
+    /// Gone once the call is over.
+    #[pin]
+    guard: Option<G>,
+    left: Left,
 }
 
-#[pin_project(project = KindProjected)]
-enum Kind<B: HttpBody, G> {
+/// What the frames come from.
+///
+/// One word more than a body of the service, and nothing more than another of these: what is not the
+/// service's hides in the values that the inner one's tag does not use.
+#[pin_project(project = AnswerProjected)]
+enum Answer<B: HttpBody> {
     /// The answer of the service.
-    Inner {
-        /// Gone only while it is being dropped, which happens in the guard's surroundings.
-        #[pin]
-        inner: Option<B>,
-        #[pin]
-        guard: Option<G>,
-        left: Left,
-    },
+    Inner(#[pin] B),
     /// The answer of a layer.
-    Full(Option<Bytes>),
+    Full(Bytes),
     /// An answer of the service to another call, that was kept.
     Kept(Kept),
     /// The answer of the service, of which the beginning was read already.
-    ReadAhead(ReadAhead<B>),
-    /// The answer of the service, cut off.
-    Cut,
+    ReadAhead(Box<ReadAhead<B>>),
+    /// Nothing any more: given in full, cut off, or just being dropped in the guard's surroundings.
+    Gone,
 }
 
 /// How many bytes are still to come, of an answer that says how many there are.
@@ -86,44 +87,44 @@ impl Left {
 }
 
 impl<B: HttpBody, G: Guard> Body<B, G> {
-    pub(super) fn held(inner: B, guard: G, left: Left) -> Self {
+    /// The answer of the service; with no guard, of a call that is over.
+    #[inline]
+    pub(super) fn held(inner: B, guard: Option<G>, left: Left) -> Self {
         Self {
-            kind: Kind::Inner {
-                inner: Some(inner),
-                guard: Some(guard),
-                left,
-            },
+            answer: Answer::Inner(inner),
+            guard,
+            left,
         }
     }
 
     pub(crate) fn free(inner: B) -> Self {
-        Self {
-            kind: Kind::Inner {
-                inner: Some(inner),
-                guard: None,
-                left: Left::UNKNOWN,
-            },
-        }
+        Self::held(inner, None, Left::UNKNOWN)
     }
 
     /// An answer that a layer gives by itself.
     pub(crate) fn full(bytes: Bytes) -> Self {
-        Self {
-            kind: Kind::Full((!bytes.is_empty()).then_some(bytes)),
-        }
+        Self::own(if bytes.is_empty() {
+            Answer::Gone
+        } else {
+            Answer::Full(bytes)
+        })
     }
 
     /// An answer of which the beginning was read already.
     pub(crate) fn read_ahead(body: ReadAhead<B>) -> Self {
-        Self {
-            kind: Kind::ReadAhead(body),
-        }
+        Self::own(Answer::ReadAhead(Box::new(body)))
     }
 
     /// An answer that was given before.
     pub(crate) fn kept(answer: Kept) -> Self {
+        Self::own(Answer::Kept(answer))
+    }
+
+    fn own(answer: Answer<B>) -> Self {
         Self {
-            kind: Kind::Kept(answer),
+            answer,
+            guard: None,
+            left: Left::UNKNOWN,
         }
     }
 }
@@ -137,112 +138,135 @@ where
     type Data = Bytes;
     type Error = BoxError;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut kind = self.project().kind;
-        let rejection = match kind.as_mut().project() {
-            KindProjected::Full(bytes) => {
-                return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
-            }
-            KindProjected::ReadAhead(body) => return body.poll_frame(cx),
-            KindProjected::Kept(kept) => return Poll::Ready(kept.next_frame().map(Ok)),
-            KindProjected::Cut => return Poll::Ready(None),
-            KindProjected::Inner {
-                inner,
-                mut guard,
-                left,
-            } => {
-                let Some(inner) = inner.as_pin_mut() else {
-                    return Poll::Ready(None);
-                };
-                let polled = match guard.as_mut().as_pin_mut() {
-                    Some(guard) if G::INTERCEPTS => {
-                        guard.intercept(cx, |cx| into_boxed(inner.poll_frame(cx)))
-                    }
-                    Some(guard) => into_boxed(guard.surround(|| inner.poll_frame(cx))),
-                    None => into_boxed(inner.poll_frame(cx)),
-                };
-                let Some(held) = guard.as_mut().as_pin_mut() else {
-                    return polled;
-                };
-                match polled {
-                    Poll::Ready(frame) => {
-                        match &frame {
-                            Some(Ok(next)) => {
-                                if let Some(data) = next.data_ref() {
-                                    left.take(data.len());
-                                    held.on_frame(data);
-                                    return Poll::Ready(frame);
-                                }
-                                held.end(End::Complete {
-                                    trailers: next.trailers_ref(),
-                                });
-                            }
-                            Some(Err(_)) => held.end(End::Failed),
-                            None => held.end(End::COMPLETE),
-                        }
-                        guard.set(None);
-                        if G::INTERCEPTS && matches!(frame, Some(Err(_))) {
-                            // The body itself may have more to give, and may not be asked again.
-                            kind.set(Kind::Cut);
-                        }
-                        return Poll::Ready(frame);
-                    }
-                    // The work is asked before the timer: a frame that is there is passed on.
-                    Poll::Pending => std::task::ready!(held.poll_cut(cx)),
-                }
-            }
+        let mut this = self.project();
+        let AnswerProjected::Inner(inner) = this.answer.as_mut().project() else {
+            return this.answer.poll_own(cx);
         };
-        let reason = cancel::Reason::of_deadline(rejection.is_callers_deadline());
-        cancel::because(reason, || kind.set(Kind::Cut));
-        Poll::Ready(Some(Err(rejection.into())))
+        let Some(mut guard) = this.guard.as_mut().as_pin_mut() else {
+            return into_boxed(inner.poll_frame(cx));
+        };
+        let polled = if G::INTERCEPTS {
+            let poll = |cx: &mut Context<'_>| into_boxed(inner.poll_frame(cx));
+            guard.as_mut().intercept(cx, poll)
+        } else {
+            into_boxed(guard.as_mut().surround(|| inner.poll_frame(cx)))
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => match frame.data_ref() {
+                Some(data) => {
+                    this.left.take(data.len());
+                    guard.on_frame(data);
+                    return polled;
+                }
+                None => guard.end(End::Complete {
+                    trailers: frame.trailers_ref(),
+                }),
+            },
+            Poll::Ready(Some(Err(_))) => guard.end(End::Failed),
+            Poll::Ready(None) => guard.end(End::COMPLETE),
+            // The work is asked before the timer: a frame that is there is passed on.
+            Poll::Pending => {
+                let rejection = std::task::ready!(guard.poll_cut(cx));
+                let reason = cancel::Reason::of_deadline(rejection.is_callers_deadline());
+                cancel::because(reason, || {
+                    this.answer.set(Answer::Gone);
+                    this.guard.set(None);
+                });
+                return Poll::Ready(Some(Err(rejection.into())));
+            }
+        }
+        this.guard.set(None);
+        if G::INTERCEPTS && matches!(polled, Poll::Ready(Some(Err(_)))) {
+            // The body itself may have more to give, and may not be asked again.
+            this.answer.set(Answer::Gone);
+        }
+        polled
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Inner { inner, .. } => inner.as_ref().is_none_or(B::is_end_stream),
-            Kind::Full(bytes) => bytes.is_none(),
-            Kind::ReadAhead(body) => body.is_end(),
-            Kind::Kept(kept) => kept.is_end(),
-            Kind::Cut => true,
+        match &self.answer {
+            Answer::Inner(inner) => inner.is_end_stream(),
+            own => own.is_own_end(),
         }
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Inner { inner, .. } => {
-                inner.as_ref().map_or_else(SizeHint::default, B::size_hint)
+        match &self.answer {
+            Answer::Inner(inner) => inner.size_hint(),
+            own => own.own_size_hint(),
+        }
+    }
+}
+
+/// The answers that are not the service's; apart, so that the usual one is short.
+impl<B> Answer<B>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    #[cold]
+    fn poll_own(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
+        match self.as_mut().project() {
+            AnswerProjected::Inner(_) | AnswerProjected::Gone => Poll::Ready(None),
+            AnswerProjected::ReadAhead(body) => body.poll_frame(cx),
+            AnswerProjected::Kept(kept) => Poll::Ready(kept.next_frame().map(Ok)),
+            AnswerProjected::Full(bytes) => {
+                let bytes = mem::take(bytes);
+                self.set(Self::Gone);
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Kind::ReadAhead(body) => body.size_hint(),
-            Kind::Kept(kept) => SizeHint::with_exact(kept.left()),
-            Kind::Cut => SizeHint::with_exact(0),
+        }
+    }
+
+    #[cold]
+    fn is_own_end(&self) -> bool {
+        match self {
+            Self::Inner(_) | Self::Full(_) => false,
+            Self::ReadAhead(body) => body.is_end(),
+            Self::Kept(kept) => kept.is_end(),
+            Self::Gone => true,
+        }
+    }
+
+    #[cold]
+    fn own_size_hint(&self) -> SizeHint {
+        match self {
+            Self::Inner(inner) => inner.size_hint(),
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::ReadAhead(body) => body.size_hint(),
+            Self::Kept(kept) => SizeHint::with_exact(kept.left()),
+            Self::Gone => SizeHint::with_exact(0),
         }
     }
 }
 
 #[pinned_drop]
 impl<B: HttpBody, G: Guard> PinnedDrop for Body<B, G> {
+    #[inline]
     fn drop(self: Pin<&mut Self>) {
-        if let KindProjected::Inner {
-            mut inner,
-            guard,
-            left,
-        } = self.project().kind.project()
-            && let Some(mut guard) = guard.as_pin_mut()
-        {
-            let inner_now = inner.as_ref().get_ref().as_ref();
-            if left.is_nothing() || inner_now.is_some_and(B::is_end_stream) {
+        let mut this = self.project();
+        if let Some(mut guard) = this.guard.as_pin_mut() {
+            let is_end = match this.answer.as_ref().get_ref() {
+                Answer::Inner(inner) => inner.is_end_stream(),
+                _ => false,
+            };
+            if is_end || this.left.is_nothing() {
                 guard.as_mut().end(End::COMPLETE);
             }
             // Where the guards of layers inside speak, so that what they say has the right id.
-            guard.surround(|| inner.set(None));
+            guard.surround(|| this.answer.set(Answer::Gone));
         }
     }
 }
 
+#[inline]
 fn into_boxed<E: Into<BoxError>>(polled: Poll<Option<Result<Frame<Bytes>, E>>>) -> PolledFrame {
     polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
 }

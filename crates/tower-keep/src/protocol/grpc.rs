@@ -42,6 +42,7 @@ where
         Http::new().judge(Wire::Grpc, outcome)
     }
 
+    #[inline]
     fn hold<G: Guard>(
         &self,
         outcome: Result<Response<B>, E>,
