@@ -39,6 +39,7 @@ pub(crate) mod sync;
 ))]
 pub(crate) mod target;
 pub(crate) mod tried;
+pub(crate) mod unique;
 pub(crate) mod until;
 #[cfg(any(feature = "circuit-breaker", feature = "throttle"))]
 pub(crate) mod window;

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::Uuid;
 
 use super::Context;
+use crate::common::unique;
 
 /// The id that all log lines, events and calls of one request share.
 ///
@@ -22,18 +23,14 @@ impl CorrelationId {
     /// for each id.
     #[must_use]
     pub fn new() -> Self {
-        Self::from_uuid(new_uuid())
+        Self::from_uuid(unique::uuid())
     }
 
     /// The id that this UUID is, in lower case with dashes.
     #[must_use]
     pub fn from_uuid(uuid: Uuid) -> Self {
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        uuid.hyphenated().encode_lower(&mut text);
-        // An owner that is shared from the start: a copied slice would allocate once more when it is
-        // cloned for the first time.
         Self(
-            HeaderValue::from_maybe_shared(Bytes::from_owner(text))
+            HeaderValue::from_maybe_shared(unique::text(uuid))
                 .expect("hexadecimal digits and dashes are a header value"),
         )
     }
@@ -84,12 +81,6 @@ pub fn correlation_id() -> Option<CorrelationId> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a correlation id: give 1 to 128 of A-Z a-z 0-9 _ . -")]
 pub struct InvalidCorrelationId;
-
-/// A UUID for ids: version 7, with all that is not time random.
-pub(crate) fn new_uuid() -> Uuid {
-    // `Uuid::now_v7` orders the ids of one millisecond too, by a counter behind a lock.
-    Uuid::new_v7(Timestamp::now(NoContext))
-}
 
 fn is_well_formed(text: &[u8]) -> bool {
     (1..=128).contains(&text.len())

@@ -4,10 +4,11 @@ use std::{cell::RefCell, fmt, mem, sync::Arc};
 
 use http::HeaderValue;
 
-use super::{
-    CorrelationId, Priority, Scope, TraceParent, correlation::new_uuid, priority, replace_priority,
+use super::{CorrelationId, Priority, Scope, TraceParent, priority, replace_priority};
+use crate::{
+    common::{local::thread_local, unique},
+    observe::Span,
 };
-use crate::{common::local::thread_local, observe::Span};
 
 /// What identifies a request: its correlation id, its place in a trace, its priority and its `tracing`
 /// span.
@@ -45,12 +46,13 @@ pub struct Context {
     priority: Option<Priority>,
 }
 
+/// Small, since it is made for every request: what few requests have is apart.
 struct Inner {
     id: CorrelationId,
     trace: Option<TraceParent>,
-    trace_state: Option<HeaderValue>,
-    inbound_attempt: u32,
+    trace_state: Option<Box<HeaderValue>>,
     span: Span,
+    inbound_attempt: u32,
 }
 
 impl Context {
@@ -69,7 +71,7 @@ impl Context {
     /// Work that nobody asked for, such as a timer's: a new id, and a new trace of the same id.
     #[must_use]
     pub fn fresh() -> Self {
-        let uuid = new_uuid();
+        let uuid = unique::uuid();
         Self::traced(CorrelationId::from_uuid(uuid), TraceParent::from_uuid(uuid))
     }
 
@@ -93,7 +95,7 @@ impl Context {
                 span: Span::open(&id, trace),
                 id,
                 trace,
-                trace_state,
+                trace_state: trace_state.map(Box::new),
                 inbound_attempt,
             }),
             priority: None,
@@ -136,7 +138,7 @@ impl Context {
     /// The `tracestate` that came with [`trace_parent`](Self::trace_parent).
     #[must_use]
     pub fn trace_state(&self) -> Option<&HeaderValue> {
-        self.inner.trace_state.as_ref()
+        self.inner.trace_state.as_deref()
     }
 
     /// How much it matters, if anybody said so.
@@ -180,6 +182,7 @@ thread_local! {
 ///
 /// The context moves into the thread's place and back, so nothing is counted or allocated; whatever
 /// was in the place waits in the slot. A panic of `work` restores both.
+#[inline]
 pub(crate) fn enter<R>(slot: &mut Option<Context>, work: impl FnOnce() -> R) -> R {
     struct Restore<'a> {
         slot: &'a mut Option<Context>,
@@ -187,6 +190,7 @@ pub(crate) fn enter<R>(slot: &mut Option<Context>, work: impl FnOnce() -> R) -> 
     }
 
     impl Drop for Restore<'_> {
+        #[inline]
         fn drop(&mut self) {
             replace_priority(self.outer);
             swap(self.slot);
@@ -205,6 +209,7 @@ pub(crate) fn enter<R>(slot: &mut Option<Context>, work: impl FnOnce() -> R) -> 
     work()
 }
 
+#[inline]
 fn swap(slot: &mut Option<Context>) {
     // A thread that is being torn down has no place any more, and nobody who looks.
     let _ = CURRENT.try_with(|current| mem::swap(&mut *current.borrow_mut(), slot));

@@ -33,7 +33,6 @@ pub use self::{
 pub(crate) use self::{
     attempt::read_attempt,
     b3::{has_b3, read_b3},
-    correlation::new_uuid,
     current::enter,
 };
 pub(crate) use self::{

@@ -158,6 +158,7 @@ pub fn priority() -> Option<Priority> {
 }
 
 /// Puts another in the place of the present one.
+#[inline]
 pub(super) fn replace_priority(priority: Option<Priority>) -> Option<Priority> {
     CURRENT.replace(priority)
 }

@@ -73,6 +73,7 @@ impl<F: Future> Future for Scope<F> {
 
     /// # Panics
     /// When polled again after it was ready.
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         enter(this.context, || {
@@ -90,6 +91,7 @@ impl<F: Future> Future for Scope<F> {
 
 #[pinned_drop]
 impl<F> PinnedDrop for Scope<F> {
+    #[inline]
     fn drop(self: Pin<&mut Self>) {
         let mut this = self.project();
         if this.future.is_some() {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{Context, correlation::new_uuid};
+use super::Context;
+use crate::common::unique;
 
 /// A position in a distributed trace: which trace, and which span in it is the parent.
 ///
@@ -32,7 +33,7 @@ impl TraceParent {
     /// nothing of it.
     #[must_use]
     pub fn new() -> Self {
-        Self::from_uuid(new_uuid())
+        Self::from_uuid(unique::uuid())
     }
 
     /// The start of the trace that has this UUID as its id, so that a search for either finds both.
@@ -164,10 +165,8 @@ fn hex(digits: &[u8]) -> Option<u128> {
 }
 
 fn write_hex(text: &mut [u8], bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+        pair.copy_from_slice(&unique::DIGITS[usize::from(*byte)]);
     }
 }
 

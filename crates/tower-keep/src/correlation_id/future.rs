@@ -58,8 +58,10 @@ where
 pub struct InContext(Option<Context>);
 
 impl Guard for InContext {
+    #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 
+    #[inline]
     fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {
         enter(&mut self.get_mut().0, poll)
     }

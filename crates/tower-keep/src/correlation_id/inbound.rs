@@ -28,6 +28,40 @@ impl<T> Brought<T> {
     }
 }
 
+/// Which of the headers that are read here a request may have.
+///
+/// One look at each name costs less than a search for each that there could be: most requests have
+/// none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Present {
+    pub(super) id: bool,
+    pub(super) trace: bool,
+    pub(super) attempt: bool,
+    pub(super) priority: bool,
+}
+
+impl Present {
+    pub(super) fn in_headers(
+        headers: &HeaderMap,
+        header: &HeaderName,
+        also: &[HeaderName],
+    ) -> Self {
+        let mut present = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "traceparent" | "b3" | "x-b3-traceid" => present.trace = true,
+                "x-retry-attempt" | "x-envoy-attempt-count" | "grpc-previous-rpc-attempts" => {
+                    present.attempt = true;
+                }
+                "priority" | "x-failsafe-level" | "x-failsafe-priority" => present.priority = true,
+                _ => {}
+            }
+            present.id |= name == header || also.contains(name);
+        }
+        present
+    }
+}
+
 /// The first acceptable id in the headers of these names, in this order.
 pub(super) fn correlation_id<'a>(
     headers: &HeaderMap,

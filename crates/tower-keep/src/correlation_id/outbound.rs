@@ -2,8 +2,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::context::{
-    Context, CorrelationId, PRIORITY, Priority, RETRY_ATTEMPT, TraceParent, new_uuid,
+use crate::{
+    common::unique,
+    context::{Context, CorrelationId, PRIORITY, Priority, RETRY_ATTEMPT, TraceParent},
 };
 
 pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -25,7 +26,7 @@ pub(super) fn stamp(
     }
     let Some(context) = context else {
         // One UUID is both, so that a search for either finds both.
-        let uuid = new_uuid();
+        let uuid = unique::uuid();
         headers
             .entry(header)
             .or_insert_with(|| CorrelationId::from_uuid(uuid).as_header_value().clone());

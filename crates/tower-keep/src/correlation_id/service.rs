@@ -1,21 +1,19 @@
 use std::{cell::LazyCell, fmt, iter, sync::Arc, task};
 
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body as HttpBody;
 use tower_service::Service;
 use uuid::Uuid;
 
 use super::{
     InContext, ResponseFuture, Trust,
-    inbound::{self, Brought},
+    inbound::{self, Brought, Present},
     layer::Generator,
     settings::Settings,
 };
 use crate::{
-    common::{atomic::Relaxed, macros::inner_accessors},
-    context::{
-        Context, CorrelationId, Priority, Scope, TraceParent, enter, new_uuid, read_attempt,
-    },
+    common::{atomic::Relaxed, macros::inner_accessors, unique},
+    context::{Context, CorrelationId, Priority, Scope, TraceParent, enter, read_attempt},
     protocol::{Body, Http, Inspect},
 };
 
@@ -81,10 +79,52 @@ where
 impl<S> CorrelationIdService<S> {
     /// Takes what the request brings, makes what it lacks, and cleans up what was refused.
     fn receive<B>(&self, request: &mut Request<B>) -> Context {
+        let Settings {
+            header,
+            also_accept,
+            ..
+        } = &*self.settings;
+        let present = Present::in_headers(request.headers(), header, also_accept);
         let trust = self.settings.trust();
         // One UUID is the id and the trace if both are new, so that a search for either finds both.
-        let uuid = LazyCell::new(new_uuid as fn() -> Uuid);
+        let uuid = LazyCell::new(unique::uuid as fn() -> Uuid);
 
+        let id = if present.id {
+            self.brought_id(request, trust, &uuid)
+        } else {
+            self.settings.created.fetch_add(1, Relaxed);
+            self.new_id(request, &uuid)
+        };
+        // From anybody: it can only make fewer retries.
+        let attempt = if present.attempt {
+            read_attempt(request.headers())
+        } else {
+            1
+        };
+        let (trace, state) = match self.settings.trace() {
+            false => (None, None),
+            true if present.trace => self.brought_trace(request, trust, &uuid),
+            true => (Some(TraceParent::from_uuid(*uuid)), None),
+        };
+        let context = Context::build(id, trace, state, attempt);
+        if present.priority
+            && self.settings.priority()
+            && trust == Trust::Accept
+            && let Some(priority) = Priority::from_headers(request.headers())
+        {
+            return context.with_priority(priority);
+        }
+        context
+    }
+
+    /// The id of a request that brings one, though it may not be kept.
+    #[inline(never)]
+    fn brought_id<B>(
+        &self,
+        request: &mut Request<B>,
+        trust: Trust,
+        uuid: &LazyCell<Uuid>,
+    ) -> CorrelationId {
         let brought = inbound::correlation_id(request.headers(), self.names(), trust);
         let (refused, count) = match brought {
             Brought::Nothing => (false, &self.settings.created),
@@ -92,36 +132,27 @@ impl<S> CorrelationIdService<S> {
             Brought::Refused => (true, &self.settings.replaced),
         };
         count.fetch_add(1, Relaxed);
-        let id = brought
-            .accepted()
-            .or_else(|| self.generate(request))
-            .unwrap_or_else(|| CorrelationId::from_uuid(*uuid));
+        let id = brought.accepted();
+        let id = id.unwrap_or_else(|| self.new_id(request, uuid));
         if refused {
             inbound::overwrite_id(request.headers_mut(), self.names(), &id);
         }
-
-        let context = self.trace(request, id, trust, &uuid);
-        match Priority::from_headers(request.headers()) {
-            Some(priority) if self.settings.priority() && trust == Trust::Accept => {
-                context.with_priority(priority)
-            }
-            _ => context,
-        }
+        id
     }
 
-    /// The context of a request with this id.
-    fn trace<B>(
+    fn new_id<B>(&self, request: &Request<B>, uuid: &LazyCell<Uuid>) -> CorrelationId {
+        let id = self.generate(request);
+        id.unwrap_or_else(|| CorrelationId::from_uuid(**uuid))
+    }
+
+    /// The place in a trace of a request that brings one, though it may not be kept.
+    #[inline(never)]
+    fn brought_trace<B>(
         &self,
         request: &mut Request<B>,
-        id: CorrelationId,
         trust: Trust,
         uuid: &LazyCell<Uuid>,
-    ) -> Context {
-        // From anybody: it can only make fewer retries.
-        let attempt = read_attempt(request.headers());
-        if !self.settings.trace() {
-            return Context::build(id, None, None, attempt);
-        }
+    ) -> (Option<TraceParent>, Option<HeaderValue>) {
         let (trace, state) = match inbound::trace_parent(request.headers(), trust) {
             Brought::Accepted(trace) => (trace, inbound::trace_state(request.headers())),
             Brought::Nothing => (TraceParent::from_uuid(**uuid), None),
@@ -131,7 +162,7 @@ impl<S> CorrelationIdService<S> {
                 (trace, None)
             }
         };
-        Context::build(id, Some(trace), state, attempt)
+        (Some(trace), state)
     }
 
     fn generate<B>(&self, request: &Request<B>) -> Option<CorrelationId> {

@@ -90,10 +90,12 @@ impl Settings {
         }
     }
 
+    #[inline]
     pub(super) fn enabled(&self) -> bool {
         self.enabled.load(Relaxed)
     }
 
+    #[inline]
     pub(super) fn trust(&self) -> Trust {
         if self.trusting.load(Relaxed) {
             Trust::Accept
@@ -102,15 +104,18 @@ impl Settings {
         }
     }
 
+    #[inline]
     pub(super) fn trace(&self) -> bool {
         self.trace.load(Relaxed)
     }
 
+    #[inline]
     pub(super) fn priority(&self) -> bool {
         self.priority.load(Relaxed)
     }
 
     /// The header for the response, if it is to have one.
+    #[inline]
     pub(super) fn response_header(&self) -> Option<HeaderName> {
         let wanted = self.response_header.load(Relaxed);
         wanted.then(|| self.header.clone())

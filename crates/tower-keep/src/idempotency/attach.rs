@@ -6,11 +6,10 @@ use std::{
 use http::{HeaderValue, Method};
 use tower_layer::Layer;
 use tower_service::Service;
-use uuid::Uuid;
 
 use super::id::IDEMPOTENCY_KEY;
 use crate::{
-    common::macros::inner_accessors,
+    common::{macros::inner_accessors, unique},
     protocol::{Http, Inspect},
 };
 
@@ -98,9 +97,8 @@ where
             && let Some(headers) = http.headers_mut(&mut request)
             && !headers.contains_key(IDEMPOTENCY_KEY)
         {
-            let mut text = Uuid::encode_buffer();
-            let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
-            let key = HeaderValue::from_str(text).expect("a UUID is a header value");
+            let key = unique::text(unique::uuid());
+            let key = HeaderValue::from_maybe_shared(key).expect("a UUID is a header value");
             // A map that is full of the caller's headers goes without.
             let _ = headers.try_insert(IDEMPOTENCY_KEY, key);
         }
