@@ -26,6 +26,7 @@ pub(crate) mod notify;
 #[cfg(feature = "adaptive")]
 pub(crate) mod permits;
 pub(crate) mod statics;
+pub(crate) mod rare;
 #[cfg(any(feature = "bulkhead", feature = "circuit-breaker"))]
 pub(crate) mod stripe;
 #[cfg(feature = "balance")]
@@ -38,6 +39,7 @@ pub(crate) mod sync;
     feature = "idempotency"
 ))]
 pub(crate) mod target;
+pub(crate) mod timer;
 pub(crate) mod tried;
 pub(crate) mod unique;
 pub(crate) mod until;

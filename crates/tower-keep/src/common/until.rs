@@ -21,6 +21,11 @@ impl Until {
     /// No end. It is later than everything else.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
+    /// No end either, where the code that runs must look at more than how long it has: the call is
+    /// recorded. Later than everything else but [`NEVER`](Self::NEVER), so that one comparison tells
+    /// the usual call, with nothing outside, from all others.
+    const LOOK: Self = Self(u64::MAX - 1);
+
     /// Set in what is open, the nanoseconds of its length below; what is fixed is smaller.
     const OPEN: u64 = 1 << 63;
 
@@ -74,10 +79,16 @@ impl Until {
         self.0 < Self::OPEN
     }
 
+    /// Whether there is no end.
+    #[inline]
+    pub(crate) const fn is_never(self) -> bool {
+        self.0 >= Self::LOOK.0
+    }
+
     /// The same, fixed if it was open: it counts from `now`.
     #[inline]
     pub(crate) fn fix(self, now: impl FnOnce() -> Instant) -> Self {
-        if self.is_fixed() || self == Self::NEVER {
+        if self.is_fixed() || self.is_never() {
             return self;
         }
         Self::fixed(now() + Duration::from_nanos(self.0 & !Self::OPEN))
@@ -97,7 +108,7 @@ impl Until {
     fn earlier_of(self, other: Self) -> Self {
         let (low, high) = (self.0.min(other.0), self.0.max(other.0));
         // Two moments, or two lengths, compare as they are; and nothing is later than never.
-        if low >= Self::OPEN || high < Self::OPEN || high == u64::MAX {
+        if low >= Self::OPEN || high < Self::OPEN || Self(high).is_never() {
             return Self(low);
         }
         Self(low.min(Self(high).fix(clock::now).0))
@@ -120,6 +131,19 @@ thread_local! {
 #[inline]
 pub(crate) fn current() -> Until {
     CURRENT.get()
+}
+
+/// Whether there is nothing to look at: no end outside, and nobody records the call.
+#[cfg(any(feature = "timeout", test))]
+#[inline]
+pub(crate) fn is_usual() -> bool {
+    CURRENT.get() == Until::NEVER
+}
+
+/// Runs `work`, which is recorded.
+pub(crate) fn looking<R>(work: impl FnOnce() -> R) -> R {
+    let mut until = Until::LOOK;
+    within(&mut until, work)
 }
 
 /// The same as a moment; whoever asks makes it one, for the call that it belongs to as well.

@@ -13,6 +13,7 @@ use super::{Decision, Event};
 use crate::common::{
     local::thread_local,
     statics::{AtomicBool, Relaxed},
+    until,
 };
 
 /// Whether any call was ever recorded. A hint: it spares all others the look at the thread.
@@ -79,7 +80,7 @@ pub(crate) fn recording<R>(slot: &mut Option<Decision>, work: impl FnOnce() -> R
     // An attempt outside is none of this call's.
     let outer = ATTEMPT.try_with(|attempt| attempt.replace(0)).unwrap_or(0);
     let _restore = Restore(slot, outer);
-    work()
+    until::looking(work)
 }
 
 fn swap(slot: &mut Option<Decision>) {

@@ -55,6 +55,16 @@ pub trait Protocol<Res, Err> {
     fn hold<G: Guard>(&self, outcome: Result<Res, Err>, guard: G)
     -> Result<Self::Response<G>, Err>;
 
+    /// The same for a guard that is made if there is need of it.
+    #[inline]
+    fn hold_by<G: Guard>(
+        &self,
+        outcome: Result<Res, Err>,
+        guard: impl FnOnce() -> G,
+    ) -> Result<Self::Response<G>, Err> {
+        self.hold(outcome, guard())
+    }
+
     /// The refusal that an outcome is, if a layer inside turned the call away.
     fn rejection<'a>(&self, outcome: &'a Result<Res, Err>) -> Option<&'a Rejection> {
         let _ = outcome;
@@ -83,6 +93,10 @@ pub trait Protocol<Res, Err> {
 pub trait Guard {
     /// The call is over.
     fn end(self: Pin<&mut Self>, end: End<'_>);
+
+    /// Whether the end of a call means anything to it. One for which it does not has nothing to do
+    /// where a call is over with its head, and may not even be made there.
+    const MINDS_END: bool = true;
 
     /// A frame of the response body went through, with this data.
     fn on_frame(self: Pin<&mut Self>, data: &Bytes) {
@@ -123,6 +137,9 @@ pub type PolledFrame = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
 /// Nothing to keep: for a layer that answers some calls itself and lets the others be.
 impl Guard for () {
+    const MINDS_END: bool = false;
+
+    #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 }
 

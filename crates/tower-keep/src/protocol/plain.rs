@@ -97,6 +97,7 @@ where
         Err(rejection.into())
     }
 
+    #[inline]
     fn judge(&self, _: Wire, outcome: &Result<T, E>) -> Judgment {
         Judgment::Final(match self.rejection(outcome) {
             Some(rejection) => classify::rejection(rejection),
@@ -115,6 +116,16 @@ where
         outcome
     }
 
+    #[inline]
+    fn hold_by<G: Guard>(&self, outcome: Result<T, E>, guard: impl FnOnce() -> G) -> Result<T, E> {
+        if G::MINDS_END {
+            self.hold(outcome, guard())
+        } else {
+            outcome
+        }
+    }
+
+    #[inline]
     fn rejection<'a>(&self, outcome: &'a Result<T, E>) -> Option<&'a Rejection> {
         outcome.as_ref().err().and_then(CarriesRejection::rejection)
     }

@@ -42,19 +42,26 @@ impl Allowance {
         acting: Acting::Not,
     };
 
+    /// For a call without a head that has to wait now.
+    pub(super) const fn usual(until: Until) -> Self {
+        Self {
+            started: None,
+            head: until,
+            body: Until::NEVER,
+            keeps_callers: false,
+            acting: Acting::Fully,
+        }
+    }
+
     /// For a call without a head: it counts from whenever somebody asks. `None` if it comes too late.
-    #[inline]
     pub(super) fn unread(timeout: Until, acting: Acting) -> Option<Self> {
         let outer = until::current();
         if outer.is_fixed() && is_past(outer, clock::now()) {
             return None;
         }
         Some(Self {
-            started: None,
-            head: timeout,
-            body: Until::NEVER,
-            keeps_callers: false,
             acting,
+            ..Self::usual(timeout)
         })
     }
 
@@ -131,7 +138,7 @@ impl Allowance {
     /// A caller's deadline from outside is left to the layer that read it: that one knows that the
     /// caller has given up, while an answer of ours would look like a failure to all in between.
     pub(super) fn due(&mut self) -> Option<(Instant, Instant)> {
-        if self.head == Until::NEVER || (self.head.is_callers() && !self.keeps_callers) {
+        if self.head.is_never() || (self.head.is_callers() && !self.keeps_callers) {
             return None;
         }
         let started = *self.started.get_or_insert_with(clock::now);

@@ -7,7 +7,6 @@ use std::{
 
 use bytes::Bytes;
 use pin_project::pin_project;
-use tokio::time::Sleep;
 
 use super::{
     arrival::Allowance,
@@ -16,7 +15,7 @@ use super::{
     timer::poll_due,
 };
 use crate::{
-    common::{clock, until},
+    common::{clock, timer::Timer, until},
     protocol::{End, Guard},
     rejection::Rejection,
 };
@@ -35,7 +34,7 @@ pub struct BodyTimer {
 struct Watch {
     clock: BodyClock,
     #[pin]
-    timer: Option<Sleep>,
+    timer: Option<Timer>,
     shared: Arc<Shared>,
     acting: Acting,
 }
@@ -70,6 +69,8 @@ impl BodyTimer {
 }
 
 impl Guard for BodyTimer {
+    const MINDS_END: bool = false;
+
     #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 

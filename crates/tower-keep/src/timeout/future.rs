@@ -6,7 +6,6 @@ use std::{
 };
 
 use pin_project::pin_project;
-use tokio::time::Sleep;
 
 use super::{
     BodyTimer,
@@ -16,7 +15,11 @@ use super::{
     timer::poll_due,
 };
 use crate::{
-    common::cancel::{self, Reason},
+    common::{
+        cancel::{self, Reason},
+        timer::Timer,
+        until::{self, Until},
+    },
     protocol::{Protocol, Wire},
     rejection::{Kind, Phase},
 };
@@ -29,17 +32,42 @@ pub struct ResponseFuture<F, P> {
     /// Gone once its time is up.
     #[pin]
     inner: Option<F>,
+    #[pin]
+    time: Time,
+    shared: Arc<Shared>,
+    protocol: P,
+}
+
+/// What runs while the call does.
+#[pin_project(project = TimeProjected)]
+enum Time {
+    /// Nothing yet, for a call without a head that may take so long: the usual call, apart from all
+    /// others so that it is short.
+    Usual(Until),
+    Other(#[pin] Watched),
+}
+
+#[pin_project]
+struct Watched {
+    allowance: Allowance,
+    wire: Wire,
     /// Made when the call first has to wait.
     #[pin]
-    timer: Option<Sleep>,
-    allowance: Allowance,
-    /// Gone once the answer is given.
-    shared: Option<Arc<Shared>>,
-    protocol: P,
-    wire: Wire,
+    timer: Option<Timer>,
 }
 
 impl<F, P> ResponseFuture<F, P> {
+    /// A call without a head that may take until `until`.
+    #[inline]
+    pub(super) fn usual(inner: F, until: Until, shared: Arc<Shared>, protocol: P) -> Self {
+        Self {
+            inner: Some(inner),
+            time: Time::Usual(until),
+            shared,
+            protocol,
+        }
+    }
+
     /// A call; `None` if it came too late to be made.
     #[inline]
     pub(super) fn new(
@@ -54,11 +82,13 @@ impl<F, P> ResponseFuture<F, P> {
         };
         Self {
             inner,
-            timer: None,
-            allowance,
-            shared: Some(shared),
+            time: Time::Other(Watched {
+                allowance,
+                wire,
+                timer: None,
+            }),
+            shared,
             protocol,
-            wire,
         }
     }
 }
@@ -71,50 +101,123 @@ where
     type Output = Result<P::Response<BodyTimer>, Err>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let (kind, by_caller) = match this.inner.as_mut().as_pin_mut() {
-            None => (Kind::DeadlineExpired, false),
-            // The call is asked before the timer: an answer that is there is delivered.
-            Some(inner) => match this.allowance.within(|| inner.poll(cx)) {
-                Poll::Ready(outcome) => {
-                    // Two calls, so that the one without a body moves no timer about.
-                    return Poll::Ready(match this.wire {
-                        Wire::Plain => this.protocol.hold(outcome, BodyTimer::none()),
-                        Wire::Grpc | Wire::HeadOnly | Wire::Http => {
-                            let shared = this.shared.take().expect("polled after completion");
-                            let timer = BodyTimer::new(*this.allowance, shared);
-                            this.protocol.hold(outcome, timer)
-                        }
-                    });
-                }
-                Poll::Pending => {
-                    let Some((started, end)) = this.allowance.due() else {
-                        return Poll::Pending;
-                    };
-                    ready!(poll_due(this.timer, end, cx));
-                    if this.allowance.acting == Acting::InWords {
-                        *this.allowance = Allowance::NONE;
-                        let shared = this.shared.as_ref().expect("polled after completion");
-                        shared.would_refuse(exceeded(Phase::Head, started, end));
-                        return Poll::Pending;
-                    }
-                    let by_caller = this.allowance.head.is_callers();
-                    cancel::because(Reason::of_deadline(by_caller), || this.inner.set(None));
-                    (exceeded(Phase::Head, started, end), by_caller)
-                }
-            },
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let TimeProjected::Usual(until) = this.time.project() else {
+            return self.poll_watched(cx);
         };
-        let shared = this.shared.take().expect("polled after completion");
-        let rejection = shared.refuse(kind).of_caller(by_caller);
-        Poll::Ready(this.protocol.reject(*this.wire, rejection))
+        let mut until = *until;
+        let inner = this.inner.as_pin_mut();
+        let inner = inner.expect("only a call that was made is a usual one");
+        match until::within(&mut until, || inner.poll(cx)) {
+            Poll::Ready(outcome) => Poll::Ready(this.protocol.hold_by(outcome, BodyTimer::none)),
+            Poll::Pending => self.wait_first(until, cx),
+        }
+    }
+}
+
+impl<F, P> ResponseFuture<F, P> {
+    #[inline(never)]
+    fn poll_watched<Res, Err>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<P::Response<BodyTimer>, Err>>
+    where
+        F: Future<Output = Result<Res, Err>>,
+        P: Protocol<Res, Err>,
+    {
+        let this = self.as_mut().project();
+        let TimeProjected::Other(watched) = this.time.project() else {
+            unreachable!("looked at before");
+        };
+        let watched = watched.project();
+        let (allowance, wire) = (watched.allowance, *watched.wire);
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return self.refuse(wire, Kind::DeadlineExpired, false);
+        };
+        // The call is asked before the timer: an answer that is there is delivered.
+        let Poll::Ready(outcome) = allowance.within(|| inner.poll(cx)) else {
+            return self.wait(cx);
+        };
+        // Two calls, so that the one without a body moves no timer about.
+        Poll::Ready(match wire {
+            Wire::Plain => this.protocol.hold_by(outcome, BodyTimer::none),
+            Wire::Grpc | Wire::HeadOnly | Wire::Http => {
+                let timer = BodyTimer::new(*allowance, this.shared.clone());
+                this.protocol.hold(outcome, timer)
+            }
+        })
+    }
+
+    /// A usual call has to wait, and is watched from now on.
+    #[inline(never)]
+    fn wait_first<Res, Err>(
+        mut self: Pin<&mut Self>,
+        until: Until,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<P::Response<BodyTimer>, Err>>
+    where
+        P: Protocol<Res, Err>,
+    {
+        self.as_mut().project().time.set(Time::Other(Watched {
+            allowance: Allowance::usual(until),
+            wire: Wire::Plain,
+            timer: None,
+        }));
+        self.wait(cx)
+    }
+
+    /// The call has no answer yet.
+    fn wait<Res, Err>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<P::Response<BodyTimer>, Err>>
+    where
+        P: Protocol<Res, Err>,
+    {
+        let mut this = self.as_mut().project();
+        let TimeProjected::Other(watched) = this.time.project() else {
+            return Poll::Pending;
+        };
+        let watched = watched.project();
+        let Some((started, end)) = watched.allowance.due() else {
+            return Poll::Pending;
+        };
+        ready!(poll_due(watched.timer, end, cx));
+        let kind = exceeded(Phase::Head, started, end);
+        if watched.allowance.acting == Acting::InWords {
+            *watched.allowance = Allowance::NONE;
+            this.shared.would_refuse(kind);
+            return Poll::Pending;
+        }
+        let by_caller = watched.allowance.head.is_callers();
+        cancel::because(Reason::of_deadline(by_caller), || this.inner.set(None));
+        let wire = *watched.wire;
+        self.refuse(wire, kind, by_caller)
+    }
+
+    #[cold]
+    fn refuse<Res, Err>(
+        self: Pin<&mut Self>,
+        wire: Wire,
+        kind: Kind,
+        by_caller: bool,
+    ) -> Poll<Result<P::Response<BodyTimer>, Err>>
+    where
+        P: Protocol<Res, Err>,
+    {
+        let rejection = self.shared.refuse(kind).of_caller(by_caller);
+        Poll::Ready(self.protocol.reject(wire, rejection))
     }
 }
 
 impl<F, P> fmt::Debug for ResponseFuture<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture")
-            .field("allowance", &self.allowance)
-            .finish_non_exhaustive()
+        let mut text = f.debug_struct("ResponseFuture");
+        match &self.time {
+            Time::Usual(until) => text.field("until", until),
+            Time::Other(watched) => text.field("allowance", &watched.allowance),
+        };
+        text.finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ use super::{
     shared::{Acting, Shared},
 };
 use crate::{
-    common::macros::inner_accessors,
+    common::{macros::inner_accessors, until},
     observe::Fact,
     protocol::{Http, Inspect, Protocol, Wire},
     rejection::Kind,
@@ -60,9 +60,30 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Req) -> Self::Future {
+    fn call(&mut self, request: Req) -> Self::Future {
+        let wire = self.protocol.wire(&request);
+        if wire == Wire::Plain
+            && let Some(mut until) = self.shared.usual()
+            && until::is_usual()
+        {
+            // What the service does before its future is polled is under the deadline too.
+            let inner = until::within(&mut until, || self.inner.call(request));
+            let protocol = self.protocol.clone();
+            return ResponseFuture::usual(inner, until, self.shared.clone(), protocol);
+        }
+        self.call_with_care(request, wire)
+    }
+}
+
+impl<S, P: Clone> Timeout<S, P> {
+    /// For a call that something has to be looked at for. Apart, so that the usual call is short.
+    #[inline(never)]
+    fn call_with_care<Req>(&mut self, mut request: Req, wire: Wire) -> ResponseFuture<S::Future, P>
+    where
+        S: Service<Req>,
+        P: Inspect<Req>,
+    {
         let protocol = self.protocol.clone();
-        let wire = protocol.wire(&request);
         let (timeout, acting) = self.shared.timeout();
         let allowance = match wire {
             _ if acting == Acting::Not => Some(Allowance::NONE),
@@ -85,7 +106,6 @@ where
             Some(Fact::Deadline { left })
         });
         let call = allowance.map(|mut allowance| {
-            // What the service does before its future is polled is under the deadline too.
             let inner = allowance.within(|| self.inner.call(request));
             (inner, allowance)
         });

@@ -95,8 +95,14 @@ impl Shared {
         config.clone()
     }
 
-    /// The time for a call, and what is done about it.
+    /// The time for a call, if every call has a deadline that is kept.
     #[inline]
+    pub(super) fn usual(&self) -> Option<Until> {
+        let word = self.timeout.load(Relaxed);
+        (word & ACTS != 0).then(|| Until::from_word(word))
+    }
+
+    /// The time for a call, and what is done about it.
     pub(super) fn timeout(&self) -> (Until, Acting) {
         let word = self.timeout.load(Relaxed);
         let acting = if word & ACTS == 0 {

@@ -8,7 +8,6 @@ use std::{
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
-use tokio::time::Sleep;
 
 use super::timer::poll_due;
 use crate::{
@@ -16,6 +15,7 @@ use crate::{
     common::{
         atomic::{AtomicBool, Ordering},
         clock::{self, Instant},
+        timer::Timer,
     },
     observe::{Emitter, EventKind},
     rejection::{Kind, Phase, Rejection},
@@ -32,7 +32,7 @@ pub struct TimedRequestBody<B> {
     inner: B,
     /// Made when the service first has to wait for a frame.
     #[pin]
-    timer: Option<Sleep>,
+    timer: Option<Timer>,
     waiting_since: Option<Instant>,
     /// None for a request without a body.
     stall: Option<Arc<Stall>>,
