@@ -289,12 +289,13 @@ fn a_layers_mod_file_holds_docs_modules_and_exports() {
 
 #[test]
 fn a_layer_is_found_under_its_name_everywhere() {
-    let [manifest, lib, contract, pairs, readme] = [
+    let [manifest, lib, contract, pairs, readme, costs] = [
         "crates/tower-keep/Cargo.toml",
         "crates/tower-keep/src/lib.rs",
         "tests/it/contract/mod.rs",
         "tests/pairs/main.rs",
         "README.md",
+        "benches/cost/instructions.tsv",
     ]
     .map(|path| read(&root().join(path)));
     for layer in layers() {
@@ -314,6 +315,10 @@ fn a_layer_is_found_under_its_name_everywhere() {
         assert!(
             pairs.contains(&format!("(\"{layer}\", ||")),
             "no pairs with {layer}"
+        );
+        assert!(
+            costs.contains(&format!("\n{layer}/")),
+            "nobody knows what {layer} costs"
         );
         assert!(
             readme.contains(&format!("`{layer}`")),

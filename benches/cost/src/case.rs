@@ -24,7 +24,7 @@ pub enum Expect {
 
 /// A service of its own, and how to call it.
 pub struct Case {
-    /// `layer/path/input`.
+    /// `layer/path/input`, and whose it is where that has to be said.
     pub name: String,
     /// The size of the service, in bytes.
     pub service_size: usize,
@@ -85,6 +85,21 @@ impl Cases {
             }
         });
         self.0.push((name.into(), make));
+    }
+
+    /// Calls that are made in a way of their own.
+    pub fn calls<C>(&mut self, name: String, expect: Expect, make: impl FnOnce() -> C + 'static)
+    where
+        C: FnMut(u64) -> Outcome + 'static,
+    {
+        let make = Box::new(move |name| Case {
+            name,
+            service_size: 0,
+            future_size: 0,
+            expect,
+            calls: Box::new(make()),
+        });
+        self.0.push((name, make));
     }
 
     /// A layer on [`Echo`], called with numbers.

@@ -7,7 +7,10 @@ mod stacks;
 
 use crate::{Cases, Expect};
 
-pub use self::stacks::{Five, five, five_http};
+pub use self::{
+    refused::opened,
+    stacks::{Five, five, five_http, rate},
+};
 
 /// All paths of all layers.
 #[must_use]
@@ -19,5 +22,6 @@ pub fn cases() -> Cases {
     passing::add(&mut cases);
     refused::add(&mut cases);
     stacks::add(&mut cases);
+    crate::web::add(&mut cases, &["bare", "server_stack", "six"]);
     cases
 }

@@ -23,6 +23,7 @@ use crate::{
     Expect::{Bad, Both, Good},
     Forever,
     drive::{drive, get},
+    peers::HOUR,
 };
 
 /// A limit of one place that is taken.
@@ -79,12 +80,12 @@ fn patient() -> CircuitBreakerLayer {
     CircuitBreakerLayer::from_config(config).expect("in range")
 }
 
-/// Opened by what it saw, and for long.
-fn broken() -> CircuitBreakerLayer {
-    let hour = std::time::Duration::from_secs(3600);
+/// Opens by what it sees, and for long.
+#[must_use]
+pub fn opened() -> CircuitBreakerLayer {
     let config = CircuitBreakerConfig {
-        open_for: hour,
-        max_open_for: hour,
+        open_for: HOUR,
+        max_open_for: HOUR,
         ..CircuitBreakerConfig::default()
     };
     CircuitBreakerLayer::from_config(config).expect("in range")
@@ -134,7 +135,7 @@ pub(super) fn add(cases: &mut Cases) {
     }
     after!("adaptive/refused", Bad, one_place(), Taken);
     after!("load_shed/refused", Bad, no_queue(), Taken);
-    after!("circuit_breaker/refused", Bad, broken(), Failing);
+    after!("circuit_breaker/refused", Bad, opened(), Failing);
     // Nine of ten, that is, since the tenth goes out.
     after!("throttle/refused", Both, ThrottleLayer::new(), Failing);
 

@@ -5,7 +5,7 @@ use tower_keep::{
     circuit_breaker::CircuitBreakerLayer,
     correlation_id::CorrelationIdLayer,
     protocol::{Http, Plain},
-    rate_limit::RateLimitLayer,
+    rate_limit::{Rate, RateLimitLayer},
     replay::{Cloned, Replayed},
     retry::RetryLayer,
     stack::{ClientStack, ServerStack},
@@ -13,8 +13,7 @@ use tower_keep::{
 };
 use tower_layer::Stack;
 
-use super::admitted::any_rate;
-use crate::{Cases, Expect::Good};
+use crate::{Cases, Expect::Good, peers::Agreed};
 
 /// Timeout, rate limit, retry, breaker and bulkhead, from outside in.
 pub type Five<P, R> = Stack<
@@ -27,26 +26,32 @@ pub type Five<P, R> = Stack<
 
 /// The five on a service of any kind.
 #[must_use]
-pub fn five() -> Five<Plain, Cloned> {
+pub fn five(agreed: Agreed) -> Five<Plain, Cloned> {
     stack(
-        BulkheadLayer::new(1000).plain(),
+        BulkheadLayer::new(agreed.places).plain(),
         CircuitBreakerLayer::new().plain(),
         RetryLayer::default().plain(),
-        RateLimitLayer::new(any_rate()).plain(),
-        TimeoutLayer::default().plain(),
+        RateLimitLayer::new(rate(agreed)).plain(),
+        TimeoutLayer::new(agreed.timeout).plain(),
     )
 }
 
 /// The five on an HTTP service.
 #[must_use]
-pub fn five_http() -> Five<Http, Replayed> {
+pub fn five_http(agreed: Agreed) -> Five<Http, Replayed> {
     stack(
-        BulkheadLayer::new(1000),
+        BulkheadLayer::new(agreed.places),
         CircuitBreakerLayer::new(),
         RetryLayer::default(),
-        RateLimitLayer::new(any_rate()),
-        TimeoutLayer::default(),
+        RateLimitLayer::new(rate(agreed)),
+        TimeoutLayer::new(agreed.timeout),
     )
+}
+
+/// The rate that was agreed on.
+#[must_use]
+pub fn rate(agreed: Agreed) -> Rate {
+    Rate::per(agreed.rate as u64, agreed.period)
 }
 
 fn stack<P, R>(
@@ -61,10 +66,10 @@ fn stack<P, R>(
 }
 
 pub(super) fn add(cases: &mut Cases) {
-    cases.plain("five/admitted", Good, five);
-    cases.http("five/admitted", Good, five_http);
+    cases.plain("five/admitted", Good, || five(Agreed::TIMED));
+    cases.http("five/admitted", Good, || five_http(Agreed::TIMED));
     cases.http("five_with_id/admitted", Good, || {
-        Stack::new(five_http(), CorrelationIdLayer::new())
+        Stack::new(five_http(Agreed::TIMED), CorrelationIdLayer::new())
     });
     cases.http("server_stack/admitted", Good, || {
         let stack = ServerStack::api().named("bench");
