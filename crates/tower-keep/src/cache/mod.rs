@@ -75,6 +75,8 @@ mod job;
 mod layer;
 #[cfg(all(test, keep_loom))]
 mod models;
+#[cfg(test)]
+mod reference;
 mod service;
 mod shared;
 mod state;

@@ -14,6 +14,8 @@ mod correlation;
 mod current;
 mod deadline;
 mod priority;
+#[cfg(test)]
+mod reference;
 mod scope;
 #[cfg(test)]
 mod tests;

@@ -49,7 +49,7 @@ proptest! {
     /// The model keeps all readings and looks at the last few.
     #[test]
     fn rise_and_fall_agree_with_a_model_that_remembers_everything(
-        readings in proptest::collection::vec(any::<bool>(), 1..200),
+        readings in proptest::collection::vec(any::<bool>(), 1..2000),
         rise in 1_u32..6,
         fall in 1_u32..6,
     ) {

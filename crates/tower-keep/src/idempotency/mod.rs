@@ -64,6 +64,8 @@ mod memory;
 #[cfg(all(test, keep_loom))]
 mod models;
 mod reading;
+#[cfg(test)]
+mod reference;
 mod service;
 mod shared;
 mod store;

@@ -64,6 +64,8 @@ mod keys;
 mod layer;
 #[cfg(all(test, keep_loom))]
 mod models;
+#[cfg(test)]
+mod reference;
 mod service;
 mod steer;
 #[cfg(test)]
