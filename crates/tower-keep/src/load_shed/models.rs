@@ -6,7 +6,7 @@ use super::{
     shared::Shared,
     wait::{Wait, Waiter},
 };
-use crate::common::modelling::{join, join_all, model, spawn, timers, wait};
+use crate::common::modelling::{join, join_all, model, spawn, timers, two_at_once, wait};
 
 fn config(max_concurrent: usize) -> LoadShedConfig {
     LoadShedConfig::new(max_concurrent)
@@ -38,6 +38,21 @@ fn queue(shared: &Arc<Shared>) -> Waiter {
 fn assert_empty(shared: &Shared) {
     let counts = shared.counts();
     assert_eq!((counts.running, counts.waiting), (0, 0));
+}
+
+#[test]
+fn of_two_updates_at_once_one_is_in_force_and_all_of_it() {
+    two_at_once(
+        || Arc::new(Shared::new(config(1))),
+        [
+            |shared: &Arc<Shared>| shared.configure(config(2)),
+            |shared: &Arc<Shared>| shared.configure(config(3)),
+        ],
+        |shared: &Arc<Shared>| {
+            let limit = shared.gate().limit() as usize;
+            assert_eq!(limit, shared.config().max_concurrent);
+        },
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::{LAYER, ThrottleConfig, core::Core};
 use crate::{
     classify::Class,
-    common::modelling::{join, model, spawn},
+    common::modelling::{join, model, spawn, two_at_once},
     observe::Emitter,
 };
 
@@ -14,6 +14,25 @@ fn config(min_calls: usize) -> ThrottleConfig {
         k: 1.0,
         ..ThrottleConfig::default()
     }
+}
+
+#[test]
+fn of_two_updates_at_once_one_is_in_force_and_all_of_it() {
+    two_at_once(
+        || Core::new(config(1), Emitter::new(LAYER)),
+        [
+            |core: &Core| core.configure(config(2)),
+            |core: &Core| core.configure(config(3)),
+        ],
+        |core: &Core| {
+            // So many calls that are not accepted are too many, and one fewer are not.
+            for calls in 1..=3 {
+                core.ended(Class::Overload);
+                let expected = calls >= core.config().min_calls;
+                assert_eq!(core.look().2 > 0.0, expected);
+            }
+        },
+    );
 }
 
 /// Wherever calls are to be held back, the next call looks.
