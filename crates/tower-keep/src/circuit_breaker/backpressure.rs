@@ -81,7 +81,7 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         // The service first: a probe's lease should not run while a connection is made.
         ready!(self.breaker.poll_ready(cx))?;
-        if self.permit.is_none() && !self.breaker.core().is_wide_open() {
+        if self.permit.is_none() && !self.breaker.front().core.is_wide_open() {
             ready!(self.poll_permit(cx));
         }
         Poll::Ready(Ok(()))
@@ -99,10 +99,10 @@ where
 impl<S, P> Backpressure<S, P> {
     #[cold]
     fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let core = self.breaker.core();
+        let front = self.breaker.front();
         let wait = self.wait.get_or_insert_with(|| {
             Box::pin(Wait {
-                changed: core.changed.clone().notified_owned(),
+                changed: front.core.changed.clone().notified_owned(),
                 timer: None,
             })
         });
@@ -110,10 +110,11 @@ impl<S, P> Backpressure<S, P> {
         loop {
             // Registered before we ask, so that nothing happens unseen in between.
             if wait.changed.as_mut().poll(cx).is_ready() {
-                wait.changed.set(core.changed.clone().notified_owned());
+                wait.changed
+                    .set(front.core.changed.clone().notified_owned());
                 continue;
             }
-            let left = match core.try_admit() {
+            let left = match front.try_admit() {
                 Ok(permit) => {
                     self.permit = Some(permit);
                     self.wait = None;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{
     CircuitBreakerConfig, CircuitBreakerHandle, CircuitBreakerLayer, Permit, ResponseFuture,
-    core::Core,
+    front::Front,
 };
 use crate::{
     config::ConfigError,
@@ -30,7 +30,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Breaker {
-    pub(super) core: Arc<Core>,
+    pub(super) front: Arc<Front>,
 }
 
 impl Breaker {
@@ -45,20 +45,20 @@ impl Breaker {
     /// # Errors
     /// If the configuration cannot work.
     pub fn from_config(config: CircuitBreakerConfig) -> Result<Self, ConfigError> {
-        Core::new(config).map(|core| Self { core })
+        Front::new(config).map(|front| Self { front })
     }
 
     /// Names it, for events, rejections and snapshots.
     #[must_use]
     pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.core.emitter.rename(name);
+        self.front.core.emitter.rename(name);
         self
     }
 
     /// Has `observer` hear what happens in it.
     #[must_use]
     pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.core.emitter.observe(observer);
+        self.front.core.emitter.observe(observer);
         self
     }
 
@@ -73,7 +73,7 @@ impl Breaker {
     /// [`call`](Self::call), with outcomes judged by a [protocol](crate::protocol), such as
     /// `Plain::new().classify(..)`.
     pub fn call_with<F, P>(&self, protocol: P, future: F) -> ResponseFuture<F, P> {
-        match self.core.admit() {
+        match self.front.admit() {
             Ok(permit) => ResponseFuture::admitted(permit, future, protocol, Wire::Plain),
             Err(rejection) => ResponseFuture::rejected(rejection, protocol, Wire::Plain),
         }
@@ -84,20 +84,20 @@ impl Breaker {
     /// # Errors
     /// If the breaker is open.
     pub fn try_acquire(&self) -> Result<Permit, Rejection> {
-        self.core.admit().map(Permit::by_hand)
+        self.front.admit().map(Permit::by_hand)
     }
 
     /// A layer whose services this breaker guards.
     #[must_use]
     pub fn layer(&self) -> CircuitBreakerLayer {
-        CircuitBreakerLayer::of(self.core.clone())
+        CircuitBreakerLayer::of(self.front.clone())
     }
 
     /// To look and steer.
     #[must_use]
     pub fn handle(&self) -> CircuitBreakerHandle {
         CircuitBreakerHandle {
-            core: self.core.clone(),
+            front: self.front.clone(),
         }
     }
 }

@@ -8,7 +8,6 @@ use super::{
     gate::{AtomicGate, Gate, Rule, share},
     meter::Meter,
     mode::{Mode, State},
-    permit::Permit,
     saved::Remains,
     state::{Admission, BRIEFLY, Change, Machine, Moment},
 };
@@ -16,12 +15,12 @@ use crate::{
     classify::{Class, Verdict},
     common::{
         clock::{self, Instant},
+        stripe::Stripes,
         sync::{self, Mutex, MutexGuard},
-        window::{Counts, Outcome},
+        window::{Counts, Outcome, Ring},
     },
     config::ConfigError,
-    observe::{Emitter, EventKind, Fact},
-    rejection::{Kind, Rejection},
+    observe::{Emitter, EventKind},
 };
 
 /// What the layer, its services, its handles and its calls share.
@@ -30,14 +29,14 @@ use crate::{
 /// read the gate and take no lock. The lock around the state machine is for what is rare: changes of
 /// state, probes, people. It is never held while an event is told.
 pub(super) struct Core {
-    gate: AtomicGate,
-    meter: Meter,
+    pub(super) gate: AtomicGate,
+    pub(super) meter: Meter,
     machine: Mutex<Machine>,
     /// For those who wait until it is not open any more.
     pub(super) changed: Arc<Notify>,
     pub(super) emitter: Emitter,
     born: Instant,
-    /// The same as [`clock::millis`] gives it.
+    /// The same as [`clock::millis_now`] gave it.
     born_millis: u64,
 }
 
@@ -51,11 +50,16 @@ pub(super) struct Ticket {
 impl Core {
     pub(super) fn new(config: CircuitBreakerConfig) -> Result<Arc<Self>, ConfigError> {
         config.check()?;
-        Ok(Self::unchecked(config, Emitter::new(LAYER)))
+        let calls = Stripes::new(|_| Ring::new());
+        Ok(Self::unchecked(config, Emitter::new(LAYER), calls))
     }
 
-    fn unchecked(config: CircuitBreakerConfig, emitter: Emitter) -> Arc<Self> {
-        let meter = Meter::new(&config);
+    fn unchecked(
+        config: CircuitBreakerConfig,
+        emitter: Emitter,
+        calls: Stripes<Ring>,
+    ) -> Arc<Self> {
+        let meter = Meter::new(&config, calls);
         let machine = Machine::new(config);
         let born = clock::now();
         Arc::new(Self {
@@ -65,14 +69,16 @@ impl Core {
             changed: Arc::default(),
             emitter,
             born,
-            born_millis: clock::millis(born),
+            born_millis: clock::millis_now(),
         })
     }
 
     /// A fresh one for a key. What a person has decided holds for it too.
     pub(super) fn fork(&self, key: &str, config: CircuitBreakerConfig) -> Arc<Self> {
         let mode = self.look(|machine, _| machine.asked);
-        let fork = Self::unchecked(config, self.emitter.for_key(key));
+        // One of many: its calls need no room for each core.
+        let calls = Stripes::single(|_| Ring::new());
+        let fork = Self::unchecked(config, self.emitter.for_key(key), calls);
         fork.change_quietly(|machine| machine.set_mode(mode, Duration::ZERO));
         fork
     }
@@ -95,71 +101,17 @@ impl Core {
             machine.restore(remains, now);
             machine.gate().generation
         });
-        let millis = self.millis(clock::now());
         let Remains {
             counts, in_a_row, ..
         } = remains;
-        self.meter.restore(millis, generation, *counts, *in_a_row);
+        self.meter
+            .restore(clock::millis_now(), generation, *counts, *in_a_row);
         true
     }
 
     /// Whether nobody has steered it by hand.
     pub(super) fn is_automatic(&self) -> bool {
         self.look(|machine, _| machine.asked == Mode::Auto)
-    }
-
-    /// Lets a call through or turns it away.
-    #[inline]
-    pub(super) fn admit(self: &Arc<Self>) -> Result<Permit, Rejection> {
-        match self.admit_at_once() {
-            Some(permit) => Ok(permit),
-            None => self.admit_by_rule(),
-        }
-    }
-
-    /// Lets a call through if all are and nobody wants to be told of each, which is the usual case.
-    #[inline]
-    pub(super) fn admit_at_once(self: &Arc<Self>) -> Option<Permit> {
-        let generation = self.gate.wide_open()?;
-        if self.emitter.wants_calls() {
-            return None;
-        }
-        let probe = None;
-        Some(Permit::new(self.clone(), Ticket { generation, probe }))
-    }
-
-    /// Lets a call through or turns it away, whatever the state.
-    #[inline(never)]
-    pub(super) fn admit_by_rule(self: &Arc<Self>) -> Result<Permit, Rejection> {
-        self.try_admit().map_err(|retry_after| {
-            let kind = Kind::CircuitOpen;
-            self.emitter.emit(EventKind::CallRejected { kind });
-            let rejection = Rejection::new(Kind::CircuitOpen, LAYER, self.emitter.name());
-            rejection.with_retry_after(retry_after)
-        })
-    }
-
-    /// Lets a call through, or says when to ask again, if that is known.
-    pub(super) fn try_admit(self: &Arc<Self>) -> Result<Permit, Option<Duration>> {
-        let gate = self.gate.load();
-        let admission = self
-            .admission(gate)
-            .unwrap_or_else(|| self.change(|machine| machine.admit(self.moment())));
-        self.emitter.note(|| {
-            let state = gate.rule.state(&admission)?.as_str();
-            Some(Fact::State { state })
-        });
-        match admission {
-            Admission::Counted { generation } => Ok(self.permit(generation, None)),
-            Admission::Uncounted => Ok(self.permit(UNCOUNTED, None)),
-            Admission::Probe { generation, id } => Ok(self.permit(generation, Some(id))),
-            Admission::Refused { .. } if !gate.enforce.applies() => {
-                let kind = Kind::CircuitOpen;
-                self.emitter.emit(EventKind::CallWouldBeRejected { kind });
-                Ok(self.permit(UNCOUNTED, None))
-            }
-            Admission::Refused { retry_after } => Err(retry_after),
-        }
     }
 
     /// Whether every call is let through and counted.
@@ -169,7 +121,7 @@ impl Core {
     }
 
     /// What the gate alone tells; `None` if the state machine has to be asked.
-    fn admission(&self, gate: Gate) -> Option<Admission> {
+    pub(super) fn admission(&self, gate: Gate) -> Option<Admission> {
         let generation = gate.generation;
         match gate.rule {
             Rule::All | Rule::AllCounted => Some(Admission::Counted { generation }),
@@ -178,7 +130,7 @@ impl Core {
             Rule::Ask => None,
             Rule::NoneUntil | Rule::Ramp => {
                 // Exact to a millisecond. The last one is the state machine's, which is exact.
-                let now = Duration::from_millis(self.millis(clock::now()));
+                let now = Duration::from_millis(self.millis());
                 let left = self.gate.until().checked_sub(now)?;
                 if left < Duration::from_millis(1) {
                     None
@@ -197,15 +149,6 @@ impl Core {
         }
     }
 
-    fn permit(self: &Arc<Self>, generation: u64, probe: Option<u32>) -> Permit {
-        let permit = Permit::new(self.clone(), Ticket { generation, probe });
-        if self.emitter.wants_calls() {
-            permit.observed()
-        } else {
-            permit
-        }
-    }
-
     /// From how long on a call is slow.
     #[inline]
     pub(super) fn slow_call(&self) -> Option<Duration> {
@@ -219,14 +162,10 @@ impl Core {
     }
 
     /// A call is over that was no probe, was good and was not slow.
-    ///
-    /// `millis` is [`clock::millis`]. Apart from its caller, who is compiled anew for each service; the
-    /// time is read out there, so that nothing has to be kept over a call in here.
-    #[inline(never)]
-    pub(super) fn finish_good(&self, generation: u64, millis: u64) {
+    #[inline]
+    pub(super) fn finish_good(&self, calls: &Ring, generation: u64, millis: u64) {
         if self.gate.generation() == generation {
-            let millis = millis.saturating_sub(self.born_millis);
-            self.meter.record_good(millis, generation);
+            self.meter.record_good(calls, millis, generation);
         }
     }
 
@@ -238,7 +177,7 @@ impl Core {
     }
 
     /// A call is over.
-    pub(super) fn finish(&self, ticket: &Ticket, verdict: Verdict, slow: bool, now: Instant) {
+    pub(super) fn finish(&self, calls: &Ring, ticket: &Ticket, verdict: Verdict, slow: bool) {
         let gate = self.gate.load();
         if gate.generation != ticket.generation {
             return;
@@ -256,7 +195,9 @@ impl Core {
             // Its place may be free, in the same state.
             self.changed.notify_waiters();
         } else if let Some(outcome) = outcome
-            && let Some(cause) = self.meter.record(self.millis(now), generation, outcome)
+            && let Some(cause) = self
+                .meter
+                .record(calls, clock::millis_now(), generation, outcome)
             && gate.rule != Rule::AllCounted
         {
             let at = self.moment();
@@ -302,13 +243,12 @@ impl Core {
 
     /// What the closed breaker has counted in a generation: all of its window, and in a row.
     pub(super) fn counts(&self, generation: u64) -> (Counts, u32) {
-        let millis = self.millis(clock::now());
-        let (counts, _) = self.meter.counts(millis, generation);
+        let (counts, _) = self.meter.counts(clock::millis_now(), generation);
         (counts, self.meter.in_a_row(generation))
     }
 
     /// Works on the state machine, opens the gate accordingly, and tells what happened.
-    fn change<R>(&self, work: impl FnOnce(&mut Machine) -> R) -> R {
+    pub(super) fn change<R>(&self, work: impl FnOnce(&mut Machine) -> R) -> R {
         let (result, changes) = self.change_quietly(work);
         for change in changes {
             self.emitter.emit(EventKind::StateChanged {
@@ -345,7 +285,7 @@ impl Core {
         sync::lock(&self.machine)
     }
 
-    fn moment(&self) -> Moment {
+    pub(super) fn moment(&self) -> Moment {
         Moment {
             now: self.now(),
             chance: fastrand::f64(),
@@ -357,14 +297,11 @@ impl Core {
         clock::now().saturating_duration_since(self.born)
     }
 
-    /// The same in whole milliseconds, exact enough for the windows, for less.
-    fn millis(&self, now: Instant) -> u64 {
-        clock::millis(now).saturating_sub(self.born_millis)
+    /// The same in whole milliseconds, for less.
+    fn millis(&self) -> u64 {
+        clock::millis_now().saturating_sub(self.born_millis)
     }
 }
-
-/// The generation of a call that does not count; no state has it.
-const UNCOUNTED: u64 = u64::MAX;
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

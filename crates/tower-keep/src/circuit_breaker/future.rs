@@ -8,6 +8,7 @@ use pin_project::pin_project;
 
 use super::Permit;
 use crate::{
+    classify::Judgment,
     protocol::{Protocol, Wire},
     rejection::Rejection,
 };
@@ -71,8 +72,13 @@ where
                     permit.waits();
                     return Poll::Pending;
                 };
-                let judgment = this.protocol.judge(*this.wire, &outcome);
-                this.protocol.hold(outcome, permit.answered(judgment))
+                match this.protocol.judge(*this.wire, &outcome) {
+                    Judgment::Final(verdict) => {
+                        permit.decided(verdict);
+                        this.protocol.hold(outcome, Permit::SPENT)
+                    }
+                    Judgment::AtEnd(at_end) => this.protocol.hold(outcome, permit.answered(at_end)),
+                }
             }
             CallProjected::Rejected(rejection) => {
                 let rejection = rejection.take().expect("not polled after it was ready");

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    Breaker, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerHandle, WithFallback, core::Core,
+    Breaker, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerHandle, WithFallback, front::Front,
 };
 use crate::{
     classify::{ResponseHead, Verdict},
@@ -21,7 +21,7 @@ use crate::{
 /// [module](super).
 #[derive(Clone)]
 pub struct CircuitBreakerLayer<P = Http> {
-    core: Arc<Core>,
+    front: Arc<Front>,
     protocol: P,
 }
 
@@ -37,12 +37,12 @@ impl CircuitBreakerLayer {
     /// # Errors
     /// If the configuration cannot work.
     pub fn from_config(config: CircuitBreakerConfig) -> Result<Self, ConfigError> {
-        Core::new(config).map(Self::of)
+        Front::new(config).map(Self::of)
     }
 
-    pub(super) fn of(core: Arc<Core>) -> Self {
+    pub(super) fn of(front: Arc<Front>) -> Self {
         Self {
-            core,
+            front,
             protocol: Http::new(),
         }
     }
@@ -55,7 +55,7 @@ impl CircuitBreakerLayer {
         F: Fn(&ResponseHead<'_>) -> Option<Verdict> + Send + Sync + 'static,
     {
         Self {
-            core: self.core,
+            front: self.front,
             protocol: self.protocol.classify(rules),
         }
     }
@@ -67,7 +67,7 @@ impl<C> CircuitBreakerLayer<Plain<C>> {
     #[must_use]
     pub fn classify<F>(self, rules: F) -> CircuitBreakerLayer<Plain<By<F>>> {
         CircuitBreakerLayer {
-            core: self.core,
+            front: self.front,
             protocol: self.protocol.classify(rules),
         }
     }
@@ -77,14 +77,14 @@ impl<P> CircuitBreakerLayer<P> {
     /// Names it, for events, rejections and snapshots.
     #[must_use]
     pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.core.emitter.rename(name);
+        self.front.core.emitter.rename(name);
         self
     }
 
     /// Has `observer` hear what happens in it.
     #[must_use]
     pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.core.emitter.observe(observer);
+        self.front.core.emitter.observe(observer);
         self
     }
 
@@ -98,9 +98,9 @@ impl<P> CircuitBreakerLayer<P> {
     where
         F: Fn(&Rejection) -> R,
     {
-        let emitter = self.core.emitter.clone();
+        let emitter = self.front.core.emitter.clone();
         CircuitBreakerLayer {
-            core: self.core,
+            front: self.front,
             protocol: WithFallback::new(self.protocol, answer, emitter),
         }
     }
@@ -115,12 +115,12 @@ impl<P> CircuitBreakerLayer<P> {
     #[must_use]
     pub fn breaker(&self) -> Breaker {
         Breaker {
-            core: self.core.clone(),
+            front: self.front.clone(),
         }
     }
 }
 
-protocol_conversions!(CircuitBreakerLayer { core });
+protocol_conversions!(CircuitBreakerLayer { front });
 keyed_by!(CircuitBreakerLayer<P>);
 
 impl<P: Clone> Keyable for CircuitBreakerLayer<P> {
@@ -129,19 +129,19 @@ impl<P: Clone> Keyable for CircuitBreakerLayer<P> {
 
     fn fork(&self, key: &str, config: CircuitBreakerConfig) -> Self {
         Self {
-            core: self.core.fork(key, config),
+            front: self.front.fork(key, config),
             protocol: self.protocol.clone(),
         }
     }
 
     fn is_idle(&self) -> bool {
         // Every call that runs shares it, and so does every handle.
-        Arc::strong_count(&self.core) == 1 && self.core.is_fresh()
+        self.front.is_free() && self.front.core.is_fresh()
     }
 
     /// Failures in a row, and a window that counts calls, have no age of their own.
     fn is_forgettable(&self) -> bool {
-        Arc::strong_count(&self.core) == 1 && self.core.is_automatic()
+        self.front.is_free() && self.front.core.is_automatic()
     }
 
     fn steering(&self) -> CircuitBreakerHandle {
@@ -157,11 +157,11 @@ impl<P: Clone> Keyable for CircuitBreakerLayer<P> {
     }
 
     fn configure(&self, config: CircuitBreakerConfig) {
-        self.core.configure(config);
+        self.front.core.configure(config);
     }
 
     fn tell(&self, kind: EventKind) {
-        self.core.emitter.emit(kind);
+        self.front.core.emitter.emit(kind);
     }
 }
 
@@ -169,7 +169,7 @@ impl<S, P: Clone> Layer<S> for CircuitBreakerLayer<P> {
     type Service = CircuitBreaker<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CircuitBreaker::new(inner, self.core.clone(), self.protocol.clone())
+        CircuitBreaker::new(inner, self.front.clone(), self.protocol.clone())
     }
 }
 
@@ -182,7 +182,7 @@ impl Default for CircuitBreakerLayer {
 impl<P> fmt::Debug for CircuitBreakerLayer<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CircuitBreakerLayer")
-            .field("breaker", &self.core)
+            .field("breaker", &self.front.core)
             .finish_non_exhaustive()
     }
 }

@@ -3,12 +3,14 @@ use std::time::Duration;
 use super::{
     cause::Cause,
     config::{CircuitBreakerConfig, Window},
+    shape::Shape,
     streak::Streak,
 };
 use crate::common::{
     atomic::{AtomicU32, AtomicU64, AtomicUsize, Relaxed},
     clock::whole_nanos,
-    window::{CountWindow, Counts, Outcome, TimeWindow, settle},
+    stripe::Stripes,
+    window::{CountWindow, Counts, Outcome, Ring, settle},
 };
 
 /// Counts the calls of a closed breaker, without a lock, and says when it is enough.
@@ -16,7 +18,7 @@ use crate::common::{
 /// The rules are words of their own, each read by itself, so relaxed: a call that ends during an
 /// update is judged by the old or the new value of each.
 pub(super) struct Meter {
-    /// The window's shape: `COUNT | length`, or milliseconds of a tick.
+    /// The [`Shape`] of the window.
     shape: AtomicU64,
     /// Shares as the bits of an `f64`; infinity is never reached.
     failure_rate: AtomicU64,
@@ -26,31 +28,33 @@ pub(super) struct Meter {
     consecutive_failures: AtomicU32,
     /// Nanoseconds, [`NEVER`] if no call is slow.
     slow_call: AtomicU64,
-    windows: Windows,
+    streak: Streak,
+    /// The window of time: what every call writes, so each thread has its own.
+    calls: Stripes<Ring>,
+    /// Apart, since few calls are slow. Not even they write to what every call reads.
+    rare: Box<Rare>,
 }
 
-/// What every call writes, apart from what it only reads.
-#[repr(align(64))]
-struct Windows {
-    streak: Streak,
-    time: TimeWindow,
+struct Rare {
+    slow: Ring,
     count: CountWindow,
 }
 
 impl Meter {
-    pub(super) fn new(config: &CircuitBreakerConfig) -> Self {
+    pub(super) fn new(config: &CircuitBreakerConfig, calls: Stripes<Ring>) -> Self {
         let meter = Self {
-            shape: AtomicU64::new(shape(config.window)),
+            shape: AtomicU64::new(Shape::of(config.window).pack()),
             failure_rate: AtomicU64::new(0),
             slow_rate: AtomicU64::new(0),
             min_calls: AtomicUsize::new(0),
             consecutive_failures: AtomicU32::new(0),
             slow_call: AtomicU64::new(0),
-            windows: Windows {
-                streak: Streak::new(),
-                time: TimeWindow::new(),
+            streak: Streak::new(),
+            calls,
+            rare: Box::new(Rare {
+                slow: Ring::new(),
                 count: CountWindow::new(),
-            },
+            }),
         };
         meter.update(config);
         meter
@@ -66,11 +70,15 @@ impl Meter {
             .store(config.consecutive_failures.unwrap_or(u32::MAX), Relaxed);
         let slow_call = config.slow_call.map_or(NEVER, whole_nanos);
         self.slow_call.store(slow_call, Relaxed);
-        let shape = shape(config.window);
+        let shape = Shape::of(config.window).pack();
         if self.shape.swap(shape, Relaxed) != shape {
-            self.windows.time.clear();
-            self.windows.count.clear();
+            self.clear_windows();
         }
+    }
+
+    /// The stripes of the window of time.
+    pub(super) fn calls(&self) -> &Stripes<Ring> {
+        &self.calls
     }
 
     /// From how long on a call is slow.
@@ -82,35 +90,63 @@ impl Meter {
 
     /// Counts a call that was good and not slow: it ends a row, and it makes no rate worse.
     #[inline]
-    pub(super) fn record_good(&self, millis: u64, generation: u64) {
-        self.windows.streak.end(generation);
-        self.put(millis, generation, Outcome::default());
+    pub(super) fn record_good(&self, calls: &Ring, millis: u64, generation: u64) {
+        match self.shape() {
+            Shape::Time(ticks) if !self.streak.is_row() => {
+                calls.add(ticks.at(millis), generation, false);
+            }
+            _ => self.record_good_with_care(calls, millis, generation),
+        }
     }
 
-    /// Counts a call that ended so many milliseconds after the breaker was made; answers why it has
-    /// to open, if it has to.
-    pub(super) fn record(&self, millis: u64, generation: u64, outcome: Outcome) -> Option<Cause> {
+    /// Apart, so that the usual call has nothing to keep over what it does not do.
+    #[cold]
+    #[inline(never)]
+    fn record_good_with_care(&self, calls: &Ring, millis: u64, generation: u64) {
+        self.streak.end(generation);
+        self.put(calls, millis, generation, Outcome::default());
+    }
+
+    /// Counts a call that ended at this millisecond, in one of the stripes;
+    /// answers why it has to open, if it has to.
+    pub(super) fn record(
+        &self,
+        calls: &Ring,
+        millis: u64,
+        generation: u64,
+        outcome: Outcome,
+    ) -> Option<Cause> {
         if outcome == Outcome::default() {
-            self.record_good(millis, generation);
+            self.record_good(calls, millis, generation);
             return None;
         }
         let in_a_row = if outcome.bad {
-            self.windows.streak.lengthen(generation)
+            self.streak.lengthen(generation)
         } else {
-            self.windows.streak.end(generation);
+            self.streak.end(generation);
             0
         };
-        self.put(millis, generation, outcome);
+        self.put(calls, millis, generation, outcome);
         settle();
         self.judge(millis, generation, in_a_row)
     }
 
-    #[inline]
-    fn put(&self, millis: u64, generation: u64, outcome: Outcome) {
-        match Shape::unpack(self.shape.load(Relaxed)) {
-            Shape::Count(len) => self.windows.count.record(len, generation, outcome),
-            Shape::Time { tick } => self.windows.time.record(millis / tick, generation, outcome),
+    fn put(&self, calls: &Ring, millis: u64, generation: u64, outcome: Outcome) {
+        match self.shape() {
+            Shape::Count(len) => self.rare.count.record(len, generation, outcome),
+            Shape::Time(ticks) => {
+                let tick = ticks.at(millis);
+                calls.add(tick, generation, outcome.bad);
+                if outcome.slow {
+                    self.rare.slow.add(tick, generation, false);
+                }
+            }
         }
+    }
+
+    #[inline]
+    fn shape(&self) -> Shape {
+        Shape::unpack(self.shape.load(Relaxed))
     }
 
     fn judge(&self, millis: u64, generation: u64, in_a_row: u32) -> Option<Cause> {
@@ -141,66 +177,52 @@ impl Meter {
     }
 
     pub(super) fn counts(&self, millis: u64, generation: u64) -> (Counts, Window) {
-        match Shape::unpack(self.shape.load(Relaxed)) {
-            Shape::Count(len) => (
-                self.windows.count.counts(len, generation),
-                Window::Count(len),
-            ),
-            Shape::Time { tick } => (
-                self.windows.time.counts(millis / tick, generation),
-                Window::Time(Duration::from_millis(tick * TimeWindow::BUCKETS)),
-            ),
+        match self.shape() {
+            Shape::Count(len) => (self.rare.count.counts(len, generation), Window::Count(len)),
+            Shape::Time(ticks) => {
+                let tick = ticks.at(millis);
+                let mut counts = Counts {
+                    slow: self.rare.slow.sum(tick, generation).0,
+                    ..Counts::default()
+                };
+                for calls in self.calls.iter() {
+                    let (total, bad) = calls.sum(tick, generation);
+                    counts.total += total;
+                    counts.bad += bad;
+                }
+                let window = Duration::from_millis(ticks.millis() * Ring::TICKS);
+                (counts, Window::Time(window))
+            }
         }
     }
 
     pub(super) fn in_a_row(&self, generation: u64) -> u32 {
-        self.windows.streak.count(generation)
+        self.streak.count(generation)
     }
 
     /// Counts again what was counted before a restart; opens nothing by itself.
     pub(super) fn restore(&self, millis: u64, generation: u64, counts: Counts, in_a_row: u32) {
         for nth in 0..counts.total {
             let (bad, slow) = (nth < counts.bad, nth < counts.slow);
-            self.put(millis, generation, Outcome { bad, slow });
+            let calls = &self.calls.mine().0;
+            self.put(calls, millis, generation, Outcome { bad, slow });
         }
         for _ in 0..in_a_row {
-            self.windows.streak.lengthen(generation);
+            self.streak.lengthen(generation);
         }
     }
 
     /// Forgets every call, before a new generation begins to count.
     pub(super) fn clear(&self) {
-        self.windows.streak.clear();
-        self.windows.time.clear();
-        self.windows.count.clear();
+        self.streak.clear();
+        self.clear_windows();
+    }
+
+    fn clear_windows(&self) {
+        self.calls.iter().for_each(Ring::clear);
+        self.rare.slow.clear();
+        self.rare.count.clear();
     }
 }
 
-enum Shape {
-    Count(usize),
-    Time { tick: u64 },
-}
-
-impl Shape {
-    #[inline]
-    fn unpack(word: u64) -> Self {
-        if word & COUNT == 0 {
-            Self::Time { tick: word }
-        } else {
-            Self::Count((word & !COUNT) as usize)
-        }
-    }
-}
-
-fn shape(window: Window) -> u64 {
-    match window {
-        Window::Count(len) => COUNT | len as u64,
-        Window::Time(time) => {
-            let tick = Duration::from_millis(TimeWindow::BUCKETS);
-            time.as_nanos().div_ceil(tick.as_nanos()) as u64
-        }
-    }
-}
-
-const COUNT: u64 = 1 << 63;
 const NEVER: u64 = u64::MAX;

@@ -1,12 +1,9 @@
-use std::{fmt, mem, pin::Pin, sync::Arc, thread, time::Duration};
+use std::{fmt, mem, num::NonZeroU64, pin::Pin, sync::Arc, thread, time::Duration};
 
-use super::core::{Core, Ticket};
+use super::{core::Ticket, front::Lane};
 use crate::{
-    classify::{AtEnd, Class, Judgment, Verdict},
-    common::{
-        cancel,
-        clock::{self, Instant},
-    },
+    classify::{AtEnd, Class, Verdict},
+    common::{cancel, clock, stripe::Stripe},
     protocol::{End, Guard, Wire},
 };
 
@@ -36,12 +33,17 @@ use crate::{
 /// otherwise. A probe's place is free again in any case.
 #[must_use = "a permit that is dropped is a call that was given up"]
 pub struct Permit {
-    /// Gone once all is known and counted.
-    core: Option<Arc<Core>>,
+    /// None once all is known and counted.
+    call: Option<Running>,
+}
+
+/// A call of which not all is known.
+struct Running {
+    lane: Arc<Stripe<Lane>>,
     ticket: Ticket,
     /// When it first had to wait, where calls can be slow; when it was let through, where somebody
-    /// wants to know how long it took.
-    started: Option<Instant>,
+    /// wants to know how long it took. In nanoseconds.
+    started: Option<NonZeroU64>,
     /// Set while the head is good and the end decides. What the head said beyond that, such as when
     /// to retry, is of no interest here.
     answered: Option<Wire>,
@@ -53,6 +55,9 @@ pub struct Permit {
     by_hand: bool,
     /// Whether somebody wants to be told of the end.
     is_observed: bool,
+    /// Whether nothing is of interest but how it went: it is no probe, nobody wants to be told, and it
+    /// has not had to wait.
+    is_usual: bool,
 }
 
 impl Permit {
@@ -79,63 +84,58 @@ impl Permit {
 }
 
 impl Permit {
-    #[inline]
-    pub(super) fn new(core: Arc<Core>, ticket: Ticket) -> Self {
-        Self {
-            core: Some(core),
-            ticket,
-            started: None,
-            answered: None,
-            slow: false,
-            in_service: false,
-            by_hand: false,
-            is_observed: false,
-        }
-    }
-
     /// The permit of a call that is known and counted.
+    pub(super) const SPENT: Self = Self { call: None };
+
     #[inline]
-    fn spent() -> Self {
+    pub(super) fn new(lane: Arc<Stripe<Lane>>, ticket: Ticket) -> Self {
         Self {
-            core: None,
-            ticket: Ticket {
-                generation: 0,
-                probe: None,
-            },
-            started: None,
-            answered: None,
-            slow: false,
-            in_service: false,
-            by_hand: false,
-            is_observed: false,
+            call: Some(Running {
+                lane,
+                is_usual: ticket.probe.is_none(),
+                ticket,
+                started: None,
+                answered: None,
+                slow: false,
+                in_service: false,
+                by_hand: false,
+                is_observed: false,
+            }),
         }
     }
 
     /// For a call whose end somebody wants to be told of.
     pub(super) fn observed(mut self) -> Self {
-        self.is_observed = true;
-        self.started = Some(clock::now());
+        if let Some(call) = &mut self.call {
+            call.is_observed = true;
+            call.starts();
+        }
         self
     }
 
     /// For a caller who holds it while it runs the call.
     pub(super) fn by_hand(mut self) -> Self {
-        self.by_hand = true;
+        if let Some(call) = &mut self.call {
+            call.by_hand = true;
+        }
         self.waits();
         self
     }
 
     #[inline]
     pub(super) fn is_spent(&self) -> bool {
-        self.core.is_none()
+        self.call.is_none()
     }
 
     /// The service has to wait: from now on it can be slow. A call that is answered at once is not,
     /// and need not know when it began.
     #[inline]
     pub(super) fn waits(&mut self) {
-        if self.started.is_none() && self.slow_call().is_some() {
-            self.started = Some(clock::now());
+        if let Some(call) = &mut self.call
+            && call.started.is_none()
+            && call.slow_call().is_some()
+        {
+            call.starts();
         }
     }
 
@@ -143,101 +143,123 @@ impl Permit {
     #[inline]
     pub(super) fn in_service<R>(&mut self, work: impl FnOnce() -> R) -> R {
         // Restored, not cleared: a body that panicked is dropped in here as well.
-        let before = mem::replace(&mut self.in_service, true);
+        let before = self.set_in_service(true);
         let result = work();
-        self.in_service = before;
+        self.set_in_service(before);
         result
     }
 
-    /// The head of the answer is there. Gives what has to be kept until the end of the answer, and is
-    /// spent.
     #[inline]
-    pub(super) fn answered(&mut self, judgment: Judgment) -> Self {
-        match judgment {
-            Judgment::Final(verdict)
-                if verdict.class == Class::Success && self.started.is_none() && self.is_usual() =>
-            {
-                if let Some(core) = self.core.take() {
-                    core.finish_good(self.ticket.generation, clock::millis_coarse());
-                }
-            }
-            Judgment::Final(verdict) => self.ended(verdict.class, verdict.retry_after),
-            Judgment::AtEnd(at_end) => {
-                self.begun(at_end.wire());
-                return mem::replace(self, Self::spent());
-            }
+    fn set_in_service(&mut self, now: bool) -> bool {
+        match &mut self.call {
+            Some(call) => mem::replace(&mut call.in_service, now),
+            None => false,
         }
-        Self::spent()
     }
 
-    /// Whether nothing is of interest but how it went.
+    /// The head of the answer is there, and says it all.
     #[inline]
-    fn is_usual(&self) -> bool {
-        self.ticket.probe.is_none() && !self.is_observed
+    pub(super) fn decided(&mut self, verdict: Verdict) {
+        match &self.call {
+            Some(call) if call.is_usual && verdict.class == Class::Success => {
+                // Answered at once: when that was is as good as a little before.
+                let millis = clock::millis_coarse();
+                call.lane.0.finish_good(call.ticket.generation, millis);
+                // Not taken first: it would be moved for nothing.
+                self.call = None;
+            }
+            _ => self.ended(verdict.class, verdict.retry_after),
+        }
     }
 
-    /// The head of the answer says it all. Takes it apart: what is passed in registers need not be
-    /// written down for the usual case.
+    /// The head of the answer is good, and the end of its body decides. Gives what has to be kept until
+    /// then, and is spent.
+    #[inline]
+    pub(super) fn answered(&mut self, at_end: AtEnd) -> Self {
+        if let Some(call) = &mut self.call {
+            call.begun(at_end.wire());
+        }
+        mem::replace(self, Self::SPENT)
+    }
+
+    /// Takes the verdict apart: what is passed in registers need not be written down for the usual case.
     #[inline(never)]
     fn ended(&mut self, class: Class, retry_after: Option<Duration>) {
-        let now = clock::now();
-        self.slow = self.took_long(now);
-        if class == Class::Success && !self.slow && self.is_usual() {
-            if let Some(core) = self.core.take() {
-                core.finish_good(self.ticket.generation, clock::millis(now));
-            }
+        let Some(mut call) = self.call.take() else {
             return;
-        }
+        };
+        let elapsed = call.elapsed();
+        call.slow = call.is_long(elapsed);
         let verdict = Verdict {
             class,
             retry_after,
             ..Verdict::ignored()
         };
-        self.finish(verdict, now);
+        call.finish(verdict, elapsed);
+    }
+}
+
+impl Running {
+    #[cold]
+    fn starts(&mut self) {
+        self.is_usual = false;
+        self.started = NonZeroU64::new(clock::nanos_now());
     }
 
     /// The head of the answer is good, and the end of its body decides.
     #[inline(never)]
     fn begun(&mut self, wire: Wire) {
         self.answered = Some(wire);
-        self.slow = self.started.is_some() && self.took_long(clock::now());
-        if let (false, Some(core)) = (self.slow, &self.core) {
-            core.probe_answered(&self.ticket);
+        self.slow = self.is_long(self.elapsed());
+        if !self.slow {
+            self.lane.0.core.probe_answered(&self.ticket);
         }
     }
 
-    fn finish(&mut self, verdict: Verdict, now: Instant) {
-        let Some(core) = self.core.take() else { return };
-        if let (true, Some(started)) = (self.is_observed, self.started) {
-            core.tell_finished(verdict.class, now.saturating_duration_since(started));
+    /// So is the end of its body.
+    #[inline(never)]
+    fn ended(self, end: End<'_>) {
+        if let Some(wire) = self.answered {
+            let elapsed = self.elapsed();
+            self.finish(AtEnd::success(wire).ended(end), elapsed);
         }
-        core.finish(&self.ticket, verdict, self.slow, now);
     }
 
-    fn took_long(&self, now: Instant) -> bool {
-        // The sum costs a third of the difference.
-        self.started
+    fn finish(self, verdict: Verdict, elapsed: Option<Duration>) {
+        let lane = &self.lane.0;
+        if let (true, Some(elapsed)) = (self.is_observed, elapsed) {
+            lane.core.tell_finished(verdict.class, elapsed);
+        }
+        lane.finish(&self.ticket, verdict, self.slow);
+    }
+
+    /// Since it started, if that is of interest.
+    fn elapsed(&self) -> Option<Duration> {
+        let nanos = clock::nanos_now().saturating_sub(self.started?.get());
+        Some(Duration::from_nanos(nanos))
+    }
+
+    fn is_long(&self, elapsed: Option<Duration>) -> bool {
+        elapsed
             .zip(self.slow_call())
-            .and_then(|(started, slow)| started.checked_add(slow))
-            .is_some_and(|slow_from| now >= slow_from)
+            .is_some_and(|(elapsed, slow)| elapsed >= slow)
     }
 
     /// From how long on a call is slow.
     #[inline]
     fn slow_call(&self) -> Option<Duration> {
-        self.core.as_ref()?.slow_call()
+        self.lane.0.core.slow_call()
     }
 
     /// The call was given up; says what that means.
-    #[cold]
-    fn given_up(&mut self) {
-        let now = clock::now();
+    fn given_up(mut self) {
+        let elapsed = self.elapsed();
         // The panic itself may be over: whoever caught it drops the call afterwards.
         let panicked = self.in_service || (self.by_hand && thread::panicking());
         let failed = panicked || cancel::reason() == cancel::Reason::Deadline;
         let verdict = match self.answered {
             None => {
-                self.slow = self.took_long(now);
+                self.slow = self.is_long(elapsed);
                 match (failed || self.slow, cancel::reason()) {
                     (false, _) => Verdict::ignored(),
                     // It was slow, and might still have been good.
@@ -248,7 +270,7 @@ impl Permit {
             Some(_) if failed => Verdict::failure(),
             Some(wire) => AtEnd::success(wire).abandoned(),
         };
-        self.finish(verdict, now);
+        self.finish(verdict, elapsed);
     }
 }
 
@@ -256,8 +278,8 @@ impl Guard for Permit {
     #[inline]
     fn end(self: Pin<&mut Self>, end: End<'_>) {
         let this = self.get_mut();
-        if let (Some(wire), false) = (this.answered, this.is_spent()) {
-            this.finish(AtEnd::success(wire).ended(end), clock::now());
+        if let Some(call) = this.call.take_if(|call| call.answered.is_some()) {
+            call.ended(end);
         }
     }
 
@@ -269,17 +291,31 @@ impl Guard for Permit {
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
+        #[cold]
+        #[inline(never)]
+        fn give_up(permit: &mut Permit) {
+            if let Some(call) = permit.call.take() {
+                call.given_up();
+            }
+        }
         if !self.is_spent() {
-            self.given_up();
+            give_up(self);
         }
     }
 }
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = self.call.as_ref();
         f.debug_struct("Permit")
-            .field("probe", &self.ticket.probe.is_some())
-            .field("answered", &self.answered.is_some())
+            .field(
+                "probe",
+                &call.is_some_and(|call| call.ticket.probe.is_some()),
+            )
+            .field(
+                "answered",
+                &call.is_some_and(|call| call.answered.is_some()),
+            )
             .field("spent", &self.is_spent())
             .finish_non_exhaustive()
     }

@@ -42,6 +42,7 @@ impl Saved {
     pub(super) fn of(handle: &CircuitBreakerHandle) -> Self {
         let now = handle.snapshot();
         let (mode, openings) = handle
+            .front
             .core
             .look(|machine, _| (machine.asked, machine.openings));
         Self {
@@ -62,7 +63,7 @@ impl Saved {
         age: Duration,
     ) -> Result<(), SteerError> {
         let remains = self.after(age, &handle.config());
-        if handle.core.restore(&remains) {
+        if handle.front.core.restore(&remains) {
             Ok(())
         } else {
             Err(SteerError::new("", "is in use already"))

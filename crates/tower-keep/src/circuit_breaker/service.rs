@@ -6,7 +6,7 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Permit, ResponseFuture, core::Core};
+use super::{Permit, ResponseFuture, front::Front};
 use crate::{
     common::macros::inner_accessors,
     protocol::{Http, Inspect, Protocol, Wire},
@@ -16,23 +16,23 @@ use crate::{
 #[derive(Clone)]
 pub struct CircuitBreaker<S, P = Http> {
     inner: S,
-    core: Arc<Core>,
+    front: Arc<Front>,
     protocol: P,
 }
 
 impl<S, P> CircuitBreaker<S, P> {
-    pub(super) fn new(inner: S, core: Arc<Core>, protocol: P) -> Self {
+    pub(super) fn new(inner: S, front: Arc<Front>, protocol: P) -> Self {
         Self {
             inner,
-            core,
+            front,
             protocol,
         }
     }
 
     inner_accessors!();
 
-    pub(super) fn core(&self) -> &Arc<Core> {
-        &self.core
+    pub(super) fn front(&self) -> &Front {
+        &self.front
     }
 }
 
@@ -53,7 +53,7 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
-        match self.core.admit_at_once() {
+        match self.front.admit_at_once() {
             Some(permit) => self.run(permit, request, wire),
             None => self.call_by_rule(request, wire),
         }
@@ -95,7 +95,7 @@ impl<S, P: Clone> CircuitBreaker<S, P> {
     where
         S: Service<Req>,
     {
-        match self.core.admit_by_rule() {
+        match self.front.admit_by_rule() {
             Ok(permit) => self.run(permit, request, wire),
             Err(rejection) => ResponseFuture::rejected(rejection, self.protocol.clone(), wire),
         }
@@ -106,7 +106,7 @@ impl<S: fmt::Debug, P> fmt::Debug for CircuitBreaker<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CircuitBreaker")
             .field("inner", &self.inner)
-            .field("breaker", &self.core)
+            .field("breaker", &self.front.core)
             .finish_non_exhaustive()
     }
 }

@@ -30,16 +30,14 @@ impl Streak {
         }
     }
 
-    /// A success.
+    /// Whether there is a row to end.
     #[inline]
-    pub(super) fn end(&self, generation: u64) {
-        if self.0.load(Relaxed) & COUNT != 0 {
-            self.end_row(generation);
-        }
+    pub(super) fn is_row(&self) -> bool {
+        self.0.load(Relaxed) & COUNT != 0
     }
 
-    #[cold]
-    fn end_row(&self, generation: u64) {
+    /// A success.
+    pub(super) fn end(&self, generation: u64) {
         let mut seen = self.0.load(Relaxed);
         while seen & COUNT != 0 && behind(seen, generation & COUNT) == 0 {
             let ended = seen & !COUNT;

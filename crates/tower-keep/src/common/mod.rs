@@ -25,8 +25,8 @@ pub(crate) mod name;
 pub(crate) mod notify;
 #[cfg(feature = "adaptive")]
 pub(crate) mod permits;
-pub(crate) mod statics;
 pub(crate) mod rare;
+pub(crate) mod statics;
 #[cfg(any(feature = "bulkhead", feature = "circuit-breaker"))]
 pub(crate) mod stripe;
 #[cfg(feature = "balance")]

@@ -10,14 +10,17 @@ use std::{
     thread::available_parallelism,
 };
 
-use super::local::thread_local;
 #[cfg(not(all(test, keep_loom)))]
 use super::statics::{AtomicUsize, Relaxed};
+use super::{
+    atomic::{Acquire, fence},
+    local::thread_local,
+};
 
 /// More would cost memory and readers, who look at all of them, more than it would spare writers.
 const MOST: usize = 16;
 
-/// As many stripes as there are cores, up to sixteen; a power of two.
+/// As many stripes as there are cores, up to sixteen; a power of two, so that all come as often.
 static COUNT: LazyLock<usize> = LazyLock::new(|| {
     if cfg!(all(test, keep_loom)) {
         return 2; // two of a model's threads share one, and two do not
@@ -33,24 +36,56 @@ pub(crate) struct Stripe<T>(pub(crate) T);
 
 /// A `T` for each of the stripes.
 #[derive(Debug)]
-pub(crate) struct Stripes<T>(Box<[Arc<Stripe<T>>]>);
+pub(crate) struct Stripes<T> {
+    /// Each of them as often as there is room for, so that a thread finds its own without knowing their
+    /// number.
+    places: Box<[Arc<Stripe<T>>; MOST]>,
+    count: usize,
+}
 
 impl<T> Stripes<T> {
     pub(crate) fn new(make: impl FnMut(usize) -> T) -> Self {
-        let stripes = (0..*COUNT).map(make).map(Stripe).map(Arc::new);
-        Self(stripes.collect())
+        Self::of(*COUNT, make)
+    }
+
+    /// One for all threads: for what there are many of, each with little to do.
+    pub(crate) fn single(make: impl FnMut(usize) -> T) -> Self {
+        Self::of(1, make)
+    }
+
+    /// So many, which sixteen can be divided by.
+    pub(crate) fn of(count: usize, make: impl FnMut(usize) -> T) -> Self {
+        let stripes: Vec<_> = (0..count).map(make).map(Stripe).map(Arc::new).collect();
+        Self {
+            places: Box::new(std::array::from_fn(|place| stripes[place % count].clone())),
+            count,
+        }
+    }
+
+    /// For each of these another, whatever their number.
+    pub(crate) fn beside<U>(&self, mut make: impl FnMut(&Arc<Stripe<T>>) -> U) -> Stripes<U> {
+        Stripes::of(self.count, |nth| make(&self.places[nth]))
+    }
+
+    /// Whether no call holds any of them. What such calls wrote before they let go can be read.
+    pub(crate) fn are_free(&self) -> bool {
+        let ours = MOST / self.count;
+        let mut stripes = self.places[..self.count].iter();
+        let free = stripes.all(|stripe| Arc::strong_count(stripe) == ours);
+        // Pairs with the release of whoever let go.
+        fence(Acquire);
+        free
     }
 
     /// That of the thread that asks.
     #[inline]
     pub(crate) fn mine(&self) -> &Arc<Stripe<T>> {
-        // A power of two, so this is no division; the bounds are checked, which costs nothing beside
-        // the write that follows.
-        &self.0[thread() & (self.0.len() - 1)]
+        &self.places[thread() % MOST]
     }
 
+    /// All of them, whoever writes them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().map(|stripe| &stripe.0)
+        self.places[..self.count].iter().map(|stripe| &stripe.0)
     }
 }
 

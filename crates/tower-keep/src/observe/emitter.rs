@@ -50,6 +50,15 @@ pub fn install(observer: impl Observer + 'static) {
 
 static GLOBAL: Listeners = Listeners::new();
 
+/// Whether anybody in this process ever wanted an event for each call. A hint, relaxed: it spares the
+/// calls of all others three looks for who that is.
+static EVER: AtomicBool = AtomicBool::new(false);
+
+/// From now on somebody wants an event for some calls.
+pub(super) fn calls_are_wanted() {
+    EVER.store(true, Relaxed);
+}
+
 /// A list of observers that is read often and changed rarely.
 ///
 /// The flags are hints, so relaxed: they pair with nothing, and a listener that is being added may
@@ -75,8 +84,11 @@ impl Listeners {
         let mut list = write(&self.list);
         change(&mut list);
         self.any.store(!list.is_empty(), Relaxed);
-        self.calls
-            .store(list.iter().any(|observer| observer.wants_calls()), Relaxed);
+        let calls = list.iter().any(|observer| observer.wants_calls());
+        self.calls.store(calls, Relaxed);
+        if calls {
+            calls_are_wanted();
+        }
     }
 
     fn tell(&self, event: &Event) {
@@ -177,6 +189,10 @@ impl Emitter {
     /// Whether anybody wants an event for each call, or for this call.
     #[inline]
     pub(crate) fn wants_calls(&self) -> bool {
+        EVER.load(Relaxed) && self.wants_this_call()
+    }
+
+    fn wants_this_call(&self) -> bool {
         GLOBAL.calls.load(Relaxed)
             || self.voice.listeners.calls.load(Relaxed)
             || record::is_recording()

@@ -9,7 +9,7 @@ use std::{
 
 use pin_project::{pin_project, pinned_drop};
 
-use super::{Decision, Event};
+use super::{Decision, Event, emitter};
 use crate::common::{
     local::thread_local,
     statics::{AtomicBool, Relaxed},
@@ -28,6 +28,7 @@ thread_local! {
 /// From now on calls are recorded.
 pub(super) fn begin() {
     EVER.store(true, Relaxed);
+    emitter::calls_are_wanted();
 }
 
 /// Whether the call that is being polled is recorded.

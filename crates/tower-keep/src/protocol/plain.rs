@@ -105,7 +105,8 @@ where
         })
     }
 
-    #[inline]
+    // The usual guard is spent already: in line, nothing of it is left.
+    #[inline(always)]
     fn hold<G: Guard>(&self, outcome: Result<T, E>, guard: G) -> Result<T, E> {
         let end = if outcome.is_ok() {
             End::COMPLETE
@@ -144,6 +145,7 @@ impl<Req, C> Inspect<Req> for Plain<C> {
         None
     }
 
+    #[inline]
     fn wire(&self, _: &Req) -> Wire {
         Wire::Plain
     }
@@ -155,6 +157,7 @@ impl<Req, C> Inspect<Req> for Plain<C> {
 pub struct ErrIsFailure;
 
 impl<T, E> Classify<T, E> for ErrIsFailure {
+    #[inline]
     fn classify(&self, outcome: &Result<T, E>) -> Verdict {
         match outcome {
             Ok(_) => Verdict::success(),

@@ -7,7 +7,7 @@ use crate::{
         atomic::{Acquire, AtomicU64, Relaxed, Release},
         clock,
         sync::{self, RwLock},
-        window::{Counts, Outcome, TimeWindow, settle},
+        window::{Counts, Outcome, Ring, TimeWindow, settle},
     },
     config::Enforce,
     observe::{Emitter, EventKind},
@@ -249,7 +249,7 @@ fn tick(config: &ThrottleConfig) -> u64 {
     if !config.enabled {
         return 0;
     }
-    let tick = Duration::from_millis(TimeWindow::BUCKETS);
+    let tick = Duration::from_millis(Ring::TICKS);
     config.window.as_nanos().div_ceil(tick.as_nanos()) as u64
 }
 

@@ -1,6 +1,7 @@
 //! The pure parts: as tables, and against a simpler model; and what only the crate itself can do.
 
 mod cancel;
+mod meter;
 mod model;
 mod tables;
 
@@ -14,7 +15,13 @@ use super::{
     mode::{Mode, State},
     state::{Admission, Change, Machine, Moment},
 };
-use crate::{common::window::Outcome, config::Enforce};
+use crate::{
+    common::{
+        stripe::Stripes,
+        window::{Outcome, Ring},
+    },
+    config::Enforce,
+};
 
 const GOOD: Outcome = Outcome {
     bad: false,
@@ -46,6 +53,24 @@ fn config() -> CircuitBreakerConfig {
         ramp: Duration::ZERO,
         ..CircuitBreakerConfig::default()
     }
+}
+
+/// A meter with four stripes, however many cores there are.
+fn meter(config: &CircuitBreakerConfig) -> Meter {
+    Meter::new(config, Stripes::of(4, |_| Ring::new()))
+}
+
+/// The stripe of a thread.
+fn stripe(meter: &Meter, thread: usize) -> &Ring {
+    meter
+        .calls()
+        .iter()
+        .nth(thread % 4)
+        .expect("there are four")
+}
+
+fn record(meter: &Meter, millis: u64, outcome: Outcome) -> Option<Cause> {
+    meter.record(stripe(meter, 0), millis, 0, outcome)
 }
 
 fn generation(machine: &Machine) -> u64 {

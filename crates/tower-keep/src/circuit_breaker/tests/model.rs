@@ -65,10 +65,9 @@ impl Real {
             (Some(Admission::Counted { generation }), Some(outcome))
                 if generation == super::generation(&self.machine) =>
             {
-                if let Some(cause) =
-                    self.meter
-                        .record(moment.now.as_millis() as u64, generation, outcome)
-                {
+                let millis = moment.now.as_millis() as u64;
+                let calls = stripe(&self.meter, call as usize);
+                if let Some(cause) = self.meter.record(calls, millis, generation, outcome) {
                     self.change(|machine| machine.trip(generation, cause, None, moment));
                 }
             }
@@ -217,7 +216,7 @@ proptest! {
             ..config()
         };
         let mut real = Real {
-            meter: Meter::new(&config),
+            meter: meter(&config),
             machine: Machine::new(config.clone()),
             running: BTreeMap::new(),
         };

@@ -295,11 +295,11 @@ fn a_gate_survives_its_word() {
 #[test]
 fn a_window_of_time_has_steps_of_whole_milliseconds_and_is_never_too_short() {
     for (window, held) in [(10, 10), (15, 20), (10_000, 10_000)] {
-        let meter = Meter::new(&CircuitBreakerConfig {
+        let meter = meter(&CircuitBreakerConfig {
             window: Window::Time(Duration::from_millis(window)),
             ..config()
         });
-        meter.record(0, 0, GOOD);
+        record(&meter, 0, GOOD);
         assert_eq!(meter.counts(held - 1, 0).0.total, 1, "{window} ms");
         assert_eq!(meter.counts(held, 0).0.total, 0, "{window} ms");
     }
@@ -313,11 +313,11 @@ fn a_meter_says_enough_when_it_is() {
         ..config()
     };
     let last_says = |config: &CircuitBreakerConfig, outcomes: &[(usize, Outcome)]| {
-        let meter = Meter::new(config);
+        let meter = meter(config);
         let all = outcomes
             .iter()
             .flat_map(|(times, outcome)| std::iter::repeat_n(*outcome, *times));
-        all.fold(None, |_, outcome| meter.record(1000, 0, outcome))
+        all.fold(None, |_, outcome| record(&meter, 1000, outcome))
             .map(|cause| cause.to_string())
     };
     let says = |outcomes: &[(usize, Outcome)]| last_says(&base, outcomes);

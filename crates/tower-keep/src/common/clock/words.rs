@@ -4,8 +4,8 @@ use std::{sync::LazyLock, time::Duration};
 
 use super::{Instant, now, pausable::PAUSABLE, quick};
 
-/// A moment as nanoseconds, counted from one that is the same for the whole process. Half way up the
-/// range is [`EPOCH`], so that moments before it have a number too.
+/// A moment as nanoseconds, counted from one that is the same for the whole process. That is nine
+/// years before [`EPOCH`], so that moments before it have a number too.
 pub(crate) fn to_nanos(moment: Instant) -> u64 {
     match moment.checked_duration_since(*EPOCH) {
         Some(after) => AT_EPOCH.saturating_add(whole_nanos(after)),
@@ -43,8 +43,8 @@ pub(crate) fn whole_nanos(time: Duration) -> u64 {
 /// Any moment serves: moments are kept as the distance from this one.
 static EPOCH: LazyLock<Instant> = LazyLock::new(now);
 
-/// The middle of the smallest quarter of all words: two bits are free for other uses.
-const AT_EPOCH: u64 = 1 << 61;
+/// Two bits are free for other uses until a century has passed.
+const AT_EPOCH: u64 = 1 << 58;
 
 #[cfg(test)]
 mod tests {

@@ -14,11 +14,15 @@
 //! consistent fences between a write and a read on each side guarantee just that.
 
 mod count;
+mod ring;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "throttle"))]
 mod time;
 
-pub(crate) use self::{count::CountWindow, time::TimeWindow};
+#[cfg(any(test, feature = "throttle"))]
+pub(crate) use self::time::TimeWindow;
+pub(crate) use self::{count::CountWindow, ring::Ring};
 
 use super::atomic::{SeqCst, fence};
 
