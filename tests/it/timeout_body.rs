@@ -192,3 +192,27 @@ async fn it_stands_on_sockets_before_a_server_and_a_hyper_client() {
     let answer = hurried.oneshot(request_to(address, "/hang")).await.unwrap();
     assert_eq!(answer.status(), 504);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_has_a_deadline_too() {
+    for (pause, frames, cut) in [(Duration::ZERO, 30, false), (S, 3, true)] {
+        let service = ServiceBuilder::new()
+            .layer(TimeoutLayer::new(2 * S))
+            .service_fn(async |_: Request<Body>| {
+                let frames = stream::iter((0..30).map(|_| Ok::<_, Infallible>("there at once")));
+                Ok::<_, Infallible>(http::Response::new(Body::from_stream(frames)))
+            });
+        let mut body = service.oneshot(request()).await.unwrap().into_body();
+        let (mut read, mut why) = (0, None);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(_) => read += 1,
+                Err(error) => why = Rejection::find(&*error).map(|refusal| refusal.kind().clone()),
+            }
+            sleep(pause).await;
+        }
+        assert!(read <= frames && read + 1 >= frames, "{read} frames with {pause:?} between them");
+        let in_body = |kind: Kind| matches!(kind, Kind::DeadlineExceeded { phase: Phase::Body, .. });
+        assert_eq!(why.is_some_and(in_body), cut, "{pause:?}");
+    }
+}

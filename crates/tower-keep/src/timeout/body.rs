@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     common::{clock, timer::Timer, until},
-    protocol::{End, Guard},
+    protocol::{End, Guard, PolledFrame},
     rejection::Rejection,
 };
 
@@ -70,6 +70,7 @@ impl BodyTimer {
 
 impl Guard for BodyTimer {
     const MINDS_END: bool = false;
+    const INTERCEPTS: bool = true;
 
     #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
@@ -97,6 +98,34 @@ impl Guard for BodyTimer {
         }
         let by_caller = watch.clock.is_callers(&kind);
         Poll::Ready(watch.shared.refuse(kind).of_caller(by_caller))
+    }
+
+    /// A frame that is there goes on, but not for ever: whoever reads slowly has a deadline as well.
+    fn intercept(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> PolledFrame,
+    ) -> PolledFrame {
+        let polled = self.as_mut().surround(|| poll(cx));
+        if !matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_data()) {
+            return polled;
+        }
+        let mut this = self.project();
+        let Some(watch) = this.watch.as_mut().as_pin_mut() else {
+            return polled;
+        };
+        let watch = watch.project();
+        let Some(kind) = watch.clock.read_too_slowly(clock::now) else {
+            return polled;
+        };
+        if *watch.acting == Acting::InWords {
+            watch.shared.would_refuse(kind);
+            this.watch.set(None);
+            return polled;
+        }
+        let by_caller = watch.clock.is_callers(&kind);
+        let refusal = watch.shared.refuse(kind).of_caller(by_caller);
+        Poll::Ready(Some(Err(refusal.into())))
     }
 
     fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {

@@ -20,6 +20,8 @@ pub(super) struct BodyClock {
     pub(super) idle: Option<Duration>,
     /// Since when the client wants a frame and has none.
     waiting_since: Option<Instant>,
+    /// Whether there was a frame before.
+    goes_on: bool,
 }
 
 impl BodyClock {
@@ -30,12 +32,30 @@ impl BodyClock {
             keeps_callers: until.is_callers(),
             idle,
             waiting_since: None,
+            goes_on: false,
         }
     }
 
     /// A frame came. Costs no look at the clock: the next wait starts when the client next waits.
     pub(super) fn on_frame(&mut self) {
         self.waiting_since = None;
+        self.goes_on = true;
+    }
+
+    /// Whether the deadline has passed while the client read. Not asked of a first frame, so that an
+    /// answer of one frame costs no look at the clock.
+    pub(super) fn read_too_slowly(&mut self, now: impl Fn() -> Instant) -> Option<Kind> {
+        if !self.goes_on {
+            return None;
+        }
+        self.until = self.until.fix(&now);
+        let is_ours = self.keeps_callers || !self.until.is_callers();
+        let end = self.until.moment().filter(|_| is_ours)?;
+        if now() < end {
+            return None;
+        }
+        let started = *self.started.get_or_insert_with(now);
+        Some(exceeded(Phase::Body, started, end))
     }
 
     /// Whether what ended the body is a deadline that the caller set.
