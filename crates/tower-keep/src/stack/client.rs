@@ -87,7 +87,7 @@ impl Default for ClientStack {
 
 impl ClientStack {
     /// For answers of a known, small size: 30 s for the call, 10 s for an attempt, three attempts, at most
-    /// 64 calls at once.
+    /// 64 calls at once; a breaker that looks every second or two whether the service is back.
     #[must_use]
     pub fn api() -> Self {
         Self {
@@ -109,7 +109,7 @@ impl ClientStack {
                 ..ThrottleConfig::default()
             },
             rate_limit: None,
-            circuit_breaker: CircuitBreakerConfig::default(),
+            circuit_breaker: breaker(),
             adaptive: off(AdaptiveConfig::client()),
             bulkhead: BulkheadConfig::new(64),
             attempt_timeout: TimeoutConfig::attempt(Duration::from_secs(10)),
@@ -309,6 +309,18 @@ impl ClientStack {
     pub fn layer(&self) -> Result<ClientLayer, Refused> {
         lint::check(self.lint())?;
         ClientLayer::of(self)
+    }
+}
+
+/// Asks sooner than the breaker's own defaults whether the service is back. With them a client may stay
+/// away for 30 s after an outage of 30 s, and longer where services call each other, each with a breaker;
+/// with these it is back within 5 s (`cargo bench --bench outcomes`), for three calls each 2 s.
+fn breaker() -> CircuitBreakerConfig {
+    CircuitBreakerConfig {
+        open_for: Duration::from_secs(1),
+        max_open_for: Duration::from_secs(2),
+        ramp: Duration::from_secs(1),
+        ..CircuitBreakerConfig::default()
     }
 }
 
