@@ -184,6 +184,32 @@ impl Report {
         Duration::MAX
     }
 
+    /// How long it took from the beginning of the trouble until for so long nothing was sent upstream:
+    /// until whoever calls has noticed. [`Duration::MAX`]: never in this simulation.
+    #[must_use]
+    pub fn time_to_silence(&self, quiet: Duration) -> Duration {
+        let from = self.sent.partition_point(|sent| *sent < self.fault.start);
+        let to = self.sent.partition_point(|sent| *sent < self.lasting);
+        let mut last = self.fault.start;
+        for sent in self.sent[from..to].iter().copied().chain([self.lasting]) {
+            if sent - last >= quiet {
+                return last - self.fault.start;
+            }
+            last = sent;
+        }
+        Duration::MAX
+    }
+
+    /// How many calls were sent upstream from the beginning of the trouble until then.
+    #[must_use]
+    pub fn sent_before_silence(&self, quiet: Duration) -> usize {
+        match self.time_to_silence(quiet) {
+            Duration::MAX => self.sent(self.fault.start..self.lasting),
+            // The last one was sent at that very moment.
+            time => self.sent(self.fault.start..self.fault.start + time + TICK),
+        }
+    }
+
     /// How far a [paced](Sim::paced) simulation was behind at most, in its own time.
     #[must_use]
     pub fn lag(&self) -> Duration {
@@ -248,5 +274,7 @@ pub struct Step {
 
 const SECOND: Duration = Duration::from_secs(1);
 const STEADY: Duration = Duration::from_secs(5);
+/// What timers tell apart.
+const TICK: Duration = Duration::from_millis(1);
 const LOOK: Duration = Duration::from_millis(100);
 const MOST: f64 = 0.95;

@@ -54,6 +54,7 @@ impl Measured for Duration {
     fn read_out(&self) -> String {
         match *self {
             Self::MAX => "never".to_owned(),
+            Self::ZERO => "0s".to_owned(),
             time => format!("{time:?}"),
         }
     }
