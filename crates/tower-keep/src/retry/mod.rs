@@ -66,6 +66,8 @@ mod handle;
 mod layer;
 #[cfg(all(test, keep_loom))]
 mod models;
+#[cfg(test)]
+mod reference;
 mod request;
 mod saved;
 mod service;
