@@ -104,9 +104,10 @@ where
             match this.state.as_mut().project() {
                 StateProjected::Admitted { inner, permit } => {
                     let outcome = ready!(inner.poll(cx));
-                    let mut permit = permit.take().expect("polled after completion");
-                    permit.answered(this.protocol.judge(*this.wire, &outcome));
-                    return Poll::Ready(this.protocol.hold(outcome, permit));
+                    if let Some(permit) = permit {
+                        permit.answered(this.protocol.judge(*this.wire, &outcome));
+                    }
+                    return Poll::Ready(this.protocol.hold_taken(outcome, permit.take()));
                 }
                 StateProjected::Refused(rejection) => {
                     let rejection = rejection.take().expect("polled after completion");

@@ -97,8 +97,7 @@ where
             match this.state.as_mut().project() {
                 StateProjected::Admitted { inner, permit } => {
                     let outcome = ready!(inner.poll(cx));
-                    let permit = permit.take().expect("polled after completion");
-                    return Poll::Ready(this.protocol.hold(outcome, permit));
+                    return Poll::Ready(this.protocol.hold_taken(outcome, permit.take()));
                 }
                 StateProjected::Refused(rejection) => {
                     let rejection = rejection.take().expect("polled after completion");

@@ -14,8 +14,10 @@ pub struct PanicGuard(pub(super) Arc<Shared>);
 impl Guard for PanicGuard {
     const INTERCEPTS: bool = true;
 
+    #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 
+    #[inline]
     fn intercept(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -14,6 +14,7 @@ pub(crate) mod cancel;
 pub(crate) mod clock;
 #[cfg(any(feature = "cache", feature = "coalesce"))]
 pub(crate) mod directives;
+pub(crate) mod headers;
 pub(crate) mod local;
 pub(crate) mod macros;
 pub(crate) mod map;

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pin_project::{pin_project, pinned_drop};
 use serde::{Deserialize, Serialize};
 
-use crate::common::local::thread_local;
+use crate::common::{headers::has_any, local::thread_local};
 
 /// How much a request matters, compared with others that the same service gets.
 ///
@@ -50,7 +50,8 @@ impl Priority {
     /// `X-Failsafe-Priority` (0 to 4), whose middle class is ours.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        if headers.is_empty() {
+        let names = [&PRIORITY, &FAILSAFE_LEVEL, &FAILSAFE_PRIORITY];
+        if !has_any(headers, names) {
             return None;
         }
         of_rfc_9218(headers).or_else(|| of_failsafe(headers))

@@ -46,8 +46,16 @@ where
 {
     type Output = Result<Response<Body<B, Recorded>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        if matches!(this.recorded, Some(recorded) if recorded.decision.is_none())
+            && let Some(inner) = this.inner.as_mut().as_pin_mut()
+        {
+            // Nobody records: the usual call.
+            let outcome = ready!(inner.poll(cx));
+            return Poll::Ready(Http::new().hold_taken(outcome, this.recorded.take()));
+        }
         let recorded = this.recorded.as_mut().expect("polled after it was ready");
         let mut outcome = ready!(recording(&mut recorded.decision, || {
             let inner = this.inner.as_mut().as_pin_mut();
@@ -81,6 +89,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 #[pinned_drop]
 impl<F> PinnedDrop for ResponseFuture<F> {
+    #[inline]
     fn drop(self: Pin<&mut Self>) {
         let mut this = self.project();
         if let Some(recorded) = this.recorded {

@@ -11,21 +11,29 @@ use crate::{
 pub struct Recorded {
     /// None if the call is not recorded.
     pub(super) decision: Option<Decision>,
-    shared: Arc<Shared>,
+    /// Nor is this then.
+    shared: Option<Arc<Shared>>,
     ending: Ending,
 }
 
 impl Recorded {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    #[inline]
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        let decision = shared.begin();
         Self {
-            decision: shared.begin(),
-            shared,
+            shared: decision.is_some().then(|| shared.clone()),
+            decision,
             ending: Ending::Dropped,
         }
     }
 }
 
 impl Guard for Recorded {
+    #[inline]
+    fn is_idle(&self) -> bool {
+        self.decision.is_none()
+    }
+
     fn end(self: Pin<&mut Self>, end: End<'_>) {
         self.get_mut().ending = match end {
             End::Complete { .. } => Ending::Answered,
@@ -33,6 +41,7 @@ impl Guard for Recorded {
         };
     }
 
+    #[inline]
     fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {
         recording(&mut self.get_mut().decision, poll)
     }
@@ -40,9 +49,12 @@ impl Guard for Recorded {
 
 impl Drop for Recorded {
     /// After the layers inside have said their last word.
+    #[inline]
     fn drop(&mut self) {
-        if let Some(decision) = self.decision.take() {
-            self.shared.explain(decision, self.ending);
+        if let Some(decision) = self.decision.take()
+            && let Some(shared) = &self.shared
+        {
+            shared.explain(decision, self.ending);
         }
     }
 }

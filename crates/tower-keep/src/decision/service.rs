@@ -45,12 +45,14 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let mut recorded = Recorded::new(self.shared.clone());
+        let mut recorded = Recorded::new(&self.shared);
         let server_timing = recorded.decision.is_some()
             && self.trusted.as_deref().is_some_and(|trusted| {
                 let head = Http::new().head(&request);

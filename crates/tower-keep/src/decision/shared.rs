@@ -68,6 +68,7 @@ impl Shared {
     }
 
     /// A record for a call that begins, if calls are recorded.
+    #[inline]
     pub(super) fn begin(&self) -> Option<Decision> {
         let room = self.room.load(Relaxed);
         (room > 0).then(|| Decision::with_capacity(room))

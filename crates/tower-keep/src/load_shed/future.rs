@@ -108,8 +108,7 @@ where
                 StateProjected::Admitted { inner, permit } => {
                     let running = permit.as_ref().expect("polled after completion");
                     let outcome = ready!(running.run(|| inner.poll(cx)));
-                    let permit = permit.take().expect("there just above");
-                    return Poll::Ready(this.protocol.hold(outcome, permit));
+                    return Poll::Ready(this.protocol.hold_taken(outcome, permit.take()));
                 }
                 StateProjected::Refused(rejection) => {
                     let rejection = rejection.take().expect("polled after completion");

@@ -83,6 +83,11 @@ impl Drop for Permit {
 }
 
 impl Guard for Permit {
+    #[inline]
+    fn is_idle(&self) -> bool {
+        self.shared.is_none() && self.priority.is_none()
+    }
+
     /// The place is given back when the guard is dropped, which follows the end at once.
     #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}

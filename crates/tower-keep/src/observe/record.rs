@@ -66,16 +66,22 @@ pub(super) fn note(event: &Event) {
 ///
 /// The record moves into the thread's place and back, so nothing is counted or allocated. A panic of
 /// `work` restores both.
+#[inline]
 pub(crate) fn recording<R>(slot: &mut Option<Decision>, work: impl FnOnce() -> R) -> R {
+    if slot.is_none() {
+        return work();
+    }
+    record_in(slot, work)
+}
+
+#[inline(never)]
+fn record_in<R>(slot: &mut Option<Decision>, work: impl FnOnce() -> R) -> R {
     struct Restore<'a>(&'a mut Option<Decision>, u32);
     impl Drop for Restore<'_> {
         fn drop(&mut self) {
             swap(self.0);
             let _ = ATTEMPT.try_with(|attempt| attempt.set(self.1));
         }
-    }
-    if slot.is_none() {
-        return work();
     }
     swap(slot);
     // An attempt outside is none of this call's.

@@ -276,3 +276,36 @@ impl<B: HttpBody, G: Guard> fmt::Debug for Body<B, G> {
         f.debug_struct("Body").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http_body_util::{Full, combinators::UnsyncBoxBody};
+
+    use super::*;
+
+    struct Count(#[expect(dead_code, reason = "its size counts")] Arc<()>);
+
+    impl Guard for Count {
+        fn end(self: Pin<&mut Self>, _: End<'_>) {}
+    }
+
+    fn nested<B: HttpBody<Data = Bytes, Error: Into<BoxError>>>() {
+        const WORD: usize = size_of::<usize>();
+        let one = size_of::<Body<B, Count>>();
+        let two = size_of::<Body<Body<B, Count>, Count>>();
+        let three = size_of::<Body<Body<Body<B, Count>, Count>, Count>>();
+        // Its guard, and one word beside.
+        assert_eq!([two - one, three - two], [size_of::<Count>() + WORD; 2]);
+        // The first may have to make room for a refusal's text.
+        let answer = size_of::<B>().max(size_of::<Bytes>()) + WORD;
+        assert!(one <= answer + size_of::<Count>() + WORD, "{one}");
+    }
+
+    #[test]
+    fn each_layer_adds_its_guard_and_one_word() {
+        nested::<Full<Bytes>>();
+        nested::<UnsyncBoxBody<Bytes, BoxError>>();
+    }
+}

@@ -48,6 +48,15 @@ where
         outcome: Result<Response<B>, E>,
         guard: G,
     ) -> Result<Self::Response<G>, E> {
+        hold(outcome, Some(guard))
+    }
+
+    #[inline]
+    fn hold_taken<G: Guard>(
+        &self,
+        outcome: Result<Response<B>, E>,
+        guard: Option<G>,
+    ) -> Result<Self::Response<G>, E> {
         hold(outcome, guard)
     }
 

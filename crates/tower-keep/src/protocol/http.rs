@@ -80,6 +80,15 @@ where
         outcome: Result<Response<B>, E>,
         guard: G,
     ) -> Result<Self::Response<G>, E> {
+        hold(outcome, Some(guard))
+    }
+
+    #[inline]
+    fn hold_taken<G: Guard>(
+        &self,
+        outcome: Result<Response<B>, E>,
+        guard: Option<G>,
+    ) -> Result<Self::Response<G>, E> {
         hold(outcome, guard)
     }
 
@@ -129,25 +138,35 @@ impl fmt::Debug for Http {
 #[inline(always)]
 pub(super) fn hold<B: HttpBody, E, G: Guard>(
     outcome: Result<Response<B>, E>,
-    guard: G,
+    guard: Option<G>,
 ) -> Result<Response<Body<B, G>>, E> {
-    let (is_over, end, left) = match &outcome {
-        // An upgraded connection is no longer a call. A body of no bytes still is one until it says
-        // that it has ended: the status of a gRPC answer without messages is in its trailers.
-        Ok(response) => {
-            let is_over = response.status() == StatusCode::SWITCHING_PROTOCOLS
-                || response.body().is_end_stream();
-            (is_over, End::COMPLETE, left(response))
-        }
-        Err(_) => (true, End::Failed, Left::UNKNOWN),
-    };
-    let guard = if is_over {
-        pin!(guard).end(end);
-        None
-    } else {
-        Some(guard)
+    let (guard, left) = match guard {
+        Some(guard) if !guard.is_idle() => until_the_end(&outcome, guard),
+        _ => (None, Left::UNKNOWN),
     };
     outcome.map(|response| response.map(|body| Body::held(body, guard, left)))
+}
+
+/// The guard, unless the call is over with this outcome, and how long the body is to be.
+#[inline]
+fn until_the_end<B: HttpBody, E, G: Guard>(
+    outcome: &Result<Response<B>, E>,
+    guard: G,
+) -> (Option<G>, Left) {
+    let end = match outcome {
+        // An upgraded connection is no longer a call. A body of no bytes still is one until it says
+        // that it has ended: the status of a gRPC answer without messages is in its trailers.
+        Ok(response)
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                || response.body().is_end_stream() =>
+        {
+            End::COMPLETE
+        }
+        Ok(response) => return (Some(guard), left(response)),
+        Err(_) => End::Failed,
+    };
+    pin!(guard).end(end);
+    (None, Left::UNKNOWN)
 }
 
 /// How long a body is that does not know it itself, but not of gRPC, whose status comes after it.

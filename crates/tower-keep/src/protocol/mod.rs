@@ -65,6 +65,22 @@ pub trait Protocol<Res, Err> {
         self.hold(outcome, guard())
     }
 
+    /// The same for a guard that was just taken out of its place.
+    ///
+    /// Not to panic where it was gone lets the compiler move the outcome less often. Nobody who keeps to
+    /// the contract of futures sees the difference.
+    ///
+    /// # Panics
+    /// If it was gone, unless the protocol has another way.
+    #[inline]
+    fn hold_taken<G: Guard>(
+        &self,
+        outcome: Result<Res, Err>,
+        guard: Option<G>,
+    ) -> Result<Self::Response<G>, Err> {
+        self.hold(outcome, guard.expect("polled after completion"))
+    }
+
     /// The refusal that an outcome is, if a layer inside turned the call away.
     fn rejection<'a>(&self, outcome: &'a Result<Res, Err>) -> Option<&'a Rejection> {
         let _ = outcome;
@@ -97,6 +113,13 @@ pub trait Guard {
     /// Whether the end of a call means anything to it. One for which it does not has nothing to do
     /// where a call is over with its head, and may not even be made there.
     const MINDS_END: bool = true;
+
+    /// Whether there is nothing for it to do: of a layer that is switched off, for instance. It is
+    /// dropped then where the answer would begin, without [`end`](Guard::end), and its body is bare.
+    #[inline]
+    fn is_idle(&self) -> bool {
+        false
+    }
 
     /// A frame of the response body went through, with this data.
     fn on_frame(self: Pin<&mut Self>, data: &Bytes) {
@@ -138,6 +161,11 @@ pub type PolledFrame = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 /// Nothing to keep: for a layer that answers some calls itself and lets the others be.
 impl Guard for () {
     const MINDS_END: bool = false;
+
+    #[inline]
+    fn is_idle(&self) -> bool {
+        true
+    }
 
     #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}

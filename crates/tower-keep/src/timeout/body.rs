@@ -22,7 +22,7 @@ use crate::{
 
 /// Watches over the time that the body of a response takes.
 ///
-/// It makes its timer when the body first has nothing to give.
+/// It makes its timer, with one allocation, when the body first has nothing to give.
 #[pin_project]
 pub struct BodyTimer {
     /// None for an answer without a body, so that it costs nothing; and once nothing is to be done.
@@ -33,10 +33,17 @@ pub struct BodyTimer {
 #[pin_project]
 struct Watch {
     clock: BodyClock,
-    #[pin]
-    timer: Option<Timer>,
+    /// In a box, since it is larger than all the rest, and few bodies have to be waited for.
+    timer: Option<Pin<Box<Waiting>>>,
     shared: Arc<Shared>,
     acting: Acting,
+}
+
+#[pin_project]
+#[derive(Default)]
+struct Waiting {
+    #[pin]
+    timer: Option<Timer>,
 }
 
 impl BodyTimer {
@@ -73,8 +80,14 @@ impl Guard for BodyTimer {
     const INTERCEPTS: bool = true;
 
     #[inline]
+    fn is_idle(&self) -> bool {
+        self.watch.is_none()
+    }
+
+    #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}
 
+    #[inline]
     fn on_frame(self: Pin<&mut Self>, _: &Bytes) {
         if let Some(watch) = self.project().watch.as_pin_mut() {
             watch.project().clock.on_frame();
@@ -90,7 +103,8 @@ impl Guard for BodyTimer {
         let Some((due, kind)) = watch.clock.due(clock::now) else {
             return Poll::Pending;
         };
-        ready!(poll_due(watch.timer, due, cx));
+        let waiting = watch.timer.get_or_insert_default();
+        ready!(poll_due(waiting.as_mut().project().timer, due, cx));
         if *watch.acting == Acting::InWords {
             watch.shared.would_refuse(kind);
             this.watch.set(None);
@@ -128,6 +142,7 @@ impl Guard for BodyTimer {
         Poll::Ready(Some(Err(refusal.into())))
     }
 
+    #[inline]
     fn surround<R>(self: Pin<&mut Self>, poll: impl FnOnce() -> R) -> R {
         match self.project().watch.as_pin_mut() {
             Some(watch) if watch.acting == Acting::Fully => {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::protocol::Wire;
+use crate::{common::headers::has_any, protocol::Wire};
 
 static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 static REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 
 /// The shortest time that a request's headers give it.
 pub(super) fn read(headers: &HeaderMap, wire: Wire) -> Option<Duration> {
-    if headers.is_empty() {
+    if !has_any(headers, [&REQUEST_TIMEOUT, &GRPC_TIMEOUT]) {
         return None;
     }
     let plain = read_one(headers, &REQUEST_TIMEOUT, request_timeout);
