@@ -9,6 +9,8 @@ mod pot;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(feature = "hedge", feature = "retry"))]
+pub(crate) use self::pot::Source;
 pub use self::{config::BudgetConfig, pot::Budget};
 
 /// Whose configuration it is that [`Budget::new`] is given.

@@ -5,6 +5,7 @@ use crate::{
     common::{
         atomic::{AtomicU32, AtomicU64, Relaxed},
         clock::{self, Instant},
+        stripe::{Stripe, Stripes},
     },
     config::ConfigError,
 };
@@ -17,7 +18,7 @@ use crate::{
 /// however it fluctuates, retries never exceed `ratio` x calls + `floor` x seconds + what it started
 /// with, `floor` x 10. (Finagle's and tower's budgets have the same numbers over a window that jumps.)
 ///
-/// A call costs one atomic increment and reads no clock. All is counted in whole thousandths of a
+/// A call costs one atomic increment, mostly of a word that no other core uses, and reads no clock. All is counted in whole thousandths of a
 /// retry, rounded down.
 ///
 /// ```
@@ -31,10 +32,13 @@ use crate::{
 #[derive(Clone)]
 pub struct Budget(Arc<Pot>);
 
+/// Where calls of one service are counted.
+pub(crate) struct Source(Arc<Stripe<AtomicU64>>);
+
 /// Nothing here guards other memory, so all of it is relaxed.
 struct Pot {
-    /// Calls, ever. Its own cache line's worth of traffic: the only thing a call touches.
-    calls: AtomicU64,
+    /// Calls, ever, in parts: the only thing a call touches.
+    calls: Stripes<AtomicU64>,
     /// Calls that the pot was given its share for.
     credited: AtomicU64,
     /// [`Level`], packed; changed by compare-and-swap only.
@@ -56,7 +60,7 @@ impl Budget {
 
     pub(crate) fn unchecked(config: BudgetConfig) -> Self {
         let budget = Self(Arc::new(Pot {
-            calls: AtomicU64::new(0),
+            calls: Stripes::new(|_| AtomicU64::new(0)),
             credited: AtomicU64::new(0),
             level: AtomicU64::new(
                 Level {
@@ -135,7 +139,24 @@ impl Budget {
     /// Counts a call, which earns its share.
     #[inline]
     pub fn record_call(&self) {
-        let before = self.0.calls.fetch_add(1, Relaxed);
+        self.record(self.0.calls.mine());
+    }
+
+    /// A place to count calls in, for a service that makes them one after the other: it need not look
+    /// for one at each.
+    pub(crate) fn source(&self) -> Source {
+        Source(self.0.calls.next().clone())
+    }
+
+    /// Counts a call of a source, which must be one of this budget's.
+    #[inline]
+    pub(crate) fn record_call_of(&self, source: &Source) {
+        self.record(&source.0);
+    }
+
+    #[inline]
+    fn record(&self, part: &Stripe<AtomicU64>) {
+        let before = part.0.fetch_add(1, Relaxed);
         // Seldom, so that a busy hour is not spread over the quiet one before it.
         if before & CREDIT_MASK == CREDIT_MASK {
             self.0.credit_in_passing();
@@ -158,7 +179,7 @@ impl Budget {
     /// How many calls were counted, by all who share it.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.0.calls.load(Relaxed)
+        self.0.calls()
     }
 }
 
@@ -168,7 +189,7 @@ impl Default for Budget {
     }
 }
 
-/// Calls are credited when someone looks, and each 1024 calls.
+/// Calls are credited when someone looks, and each 1024 calls of a part.
 const CREDIT_MASK: u64 = 1023;
 /// How long an unused retry lasts, on average.
 const LEAK: Duration = Duration::from_secs(10);
@@ -177,6 +198,11 @@ const LEAK: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(16);
 
 impl Pot {
+    /// Never more than there were when it returns: each part only grows.
+    fn calls(&self) -> u64 {
+        self.calls.iter().map(|part| part.load(Relaxed)).sum()
+    }
+
     #[cold]
     fn credit_in_passing(&self) {
         self.settle(0);
@@ -184,7 +210,7 @@ impl Pot {
 
     /// Brings the level up to date and takes `wanted` thousandths, or nothing if it holds less.
     fn settle(&self, wanted: u32) -> (u32, bool) {
-        let calls = self.calls.load(Relaxed);
+        let calls = self.calls();
         // Whoever moves the mark from a to b credits the calls from a to b; nobody else does.
         let credited = self.credited.fetch_max(calls, Relaxed);
         let earned = calls.saturating_sub(credited) * u64::from(self.ratio_millis.load(Relaxed));

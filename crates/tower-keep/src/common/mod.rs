@@ -27,8 +27,9 @@ pub(crate) mod notify;
 #[cfg(feature = "adaptive")]
 pub(crate) mod permits;
 pub(crate) mod rare;
+#[cfg(any(feature = "hedge", feature = "retry"))]
+pub(crate) mod spare;
 pub(crate) mod statics;
-#[cfg(any(feature = "bulkhead", feature = "circuit-breaker"))]
 pub(crate) mod stripe;
 #[cfg(feature = "balance")]
 pub(crate) mod swap;

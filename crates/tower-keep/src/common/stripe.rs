@@ -10,7 +10,6 @@ use std::{
     thread::available_parallelism,
 };
 
-#[cfg(not(all(test, keep_loom)))]
 use super::statics::{AtomicUsize, Relaxed};
 use super::{
     atomic::{Acquire, fence},
@@ -81,6 +80,12 @@ impl<T> Stripes<T> {
     #[inline]
     pub(crate) fn mine(&self) -> &Arc<Stripe<T>> {
         &self.places[thread() % MOST]
+    }
+
+    /// One of them, in turn, for whoever is used by a thread at a time.
+    pub(crate) fn next(&self) -> &Arc<Stripe<T>> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        &self.places[NEXT.fetch_add(1, Relaxed) % MOST]
     }
 
     /// All of them, whoever writes them.

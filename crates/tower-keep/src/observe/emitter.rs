@@ -198,6 +198,12 @@ impl Emitter {
             || record::is_recording()
     }
 
+    /// Whether this call is recorded: whether [`note`](Self::note) does anything.
+    #[inline]
+    pub(crate) fn notes(&self) -> bool {
+        record::is_recording()
+    }
+
     /// Writes down what the layer knows, where the call is recorded.
     #[inline]
     pub(crate) fn note(&self, fact: impl FnOnce() -> Option<Fact>) {
@@ -217,6 +223,24 @@ impl Emitter {
         }
         let _ = kind;
         GLOBAL.any.load(Relaxed) || self.voice.listeners.any.load(Relaxed) || record::is_recording()
+    }
+
+    /// Whether anybody at all may listen.
+    #[inline]
+    fn is_heard(&self) -> bool {
+        #[cfg(feature = "tracing")]
+        if super::tracing::is_on() {
+            return true;
+        }
+        GLOBAL.any.load(Relaxed) || self.voice.listeners.any.load(Relaxed) || record::is_recording()
+    }
+
+    /// The same as [`emit`](Self::emit), for what is not even made if nobody listens.
+    #[inline]
+    pub(crate) fn emit_by(&self, kind: impl FnOnce() -> EventKind) {
+        if self.is_heard() {
+            self.emit(kind());
+        }
     }
 
     /// Tells everybody. Never call it with a lock held.

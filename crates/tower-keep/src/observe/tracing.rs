@@ -1,11 +1,17 @@
 //! Events as log lines.
 
-use tracing::{Level, debug, enabled, error, info, warn};
+use tracing::{Level, debug, enabled, error, info, level_filters::LevelFilter, warn};
 
 use super::{
     Event, EventKind,
     severity::{Severity, severity},
 };
+
+/// Whether anything could become a line.
+#[inline]
+pub(super) fn is_on() -> bool {
+    LevelFilter::current() != LevelFilter::OFF
+}
 
 /// Whether the event would become a line: nothing is made for nobody.
 pub(super) fn wants(layer: &'static str, kind: &EventKind) -> bool {

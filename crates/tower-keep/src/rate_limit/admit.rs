@@ -12,7 +12,7 @@ use super::{
     state::Pace,
 };
 use crate::{
-    common::{atomic::Relaxed, clock},
+    common::{atomic::Relaxed, clock, name::Name},
     context,
     observe::EventKind,
     rejection::{Kind, Rejection},
@@ -25,6 +25,24 @@ pub(super) enum Admission {
     /// It may start when its turn comes.
     Wait(Ticket),
     Refused(Rejection),
+}
+
+/// A call that was turned away, as little of it as there has to be until somebody asks.
+pub(super) struct Short {
+    after: Duration,
+    name: Name,
+}
+
+impl Short {
+    #[inline]
+    pub(super) fn rejection(self) -> Rejection {
+        rejection(self.name, Some(self.after))
+    }
+}
+
+#[inline]
+fn rejection(name: Name, after: Option<Duration>) -> Rejection {
+    Rejection::new(Kind::RateLimited, LAYER, name).with_retry_after(after)
 }
 
 /// The permits of a call that was let in.
@@ -66,13 +84,35 @@ pub(super) struct Ticket {
 }
 
 impl Shared {
-    /// Lets the usual call in: one limit, a permit there, and nobody who wants to be told.
+    /// Lets the usual call in: one limit, a permit there, and nobody who wants to be told. If not, at
+    /// what time there was none, 0 if nobody looked.
     #[inline]
-    pub(super) fn admit_at_once(&self) -> bool {
+    pub(super) fn admit_at_once(&self) -> Result<(), u64> {
         // The clock is not read where the way is the longer one.
-        !self.emitter.wants_calls()
-            && self.quick.load(Relaxed) != 0
-            && self.buckets[0].take_one(&self.quick, now())
+        if self.quick.load(Relaxed) == 0 || self.emitter.wants_calls() {
+            return Err(0);
+        }
+        let now = now();
+        if self.buckets[0].take_one(&self.quick, now) {
+            Ok(())
+        } else {
+            Err(now)
+        }
+    }
+
+    /// Turns the usual call away, if that is what is done with a call that finds no permit.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn turn_away(&self, now: u64) -> Option<Short> {
+        if now == 0 || !self.turns_away() {
+            return None;
+        }
+        let after = self.buckets[0].one_in(&self.quick, now)?;
+        self.count_refused();
+        Some(Short {
+            after: Duration::from_nanos(after),
+            name: self.emitter.name(),
+        })
     }
 
     /// Asks for permits.
@@ -211,11 +251,15 @@ impl Shared {
 
     /// Turns a call away; `after` is when it would fit.
     pub(super) fn refuse(&self, after: Option<Duration>) -> Rejection {
+        self.count_refused();
+        rejection(self.emitter.name(), after)
+    }
+
+    fn count_refused(&self) {
         self.refused.fetch_add(1, Relaxed);
-        let kind = Kind::RateLimited;
-        self.emitter
-            .emit(EventKind::CallRejected { kind: kind.clone() });
-        Rejection::new(kind, LAYER, self.emitter.name()).with_retry_after(after)
+        self.emitter.emit_by(|| EventKind::CallRejected {
+            kind: Kind::RateLimited,
+        });
     }
 
     /// A permit is spent when its call starts, so the call is let in and out at the same moment.

@@ -26,8 +26,8 @@ pub(super) struct Bucket {
 const CHANGING: u64 = 1 << 63;
 
 impl Bucket {
-    /// Takes one permit that grows smoothly, if it is there; `interval` and the tolerance are those of
-    /// the bucket, or 0 if the caller must take the longer way.
+    /// Takes one permit that grows smoothly, if it is there; `interval` is that of the bucket, or 0 if
+    /// the caller must take the longer way.
     #[inline]
     pub(super) fn take_one(&self, interval: &AtomicU64, now: u64) -> bool {
         loop {
@@ -40,6 +40,26 @@ impl Bucket {
             if self.swap(full_at, next) {
                 return true;
             }
+        }
+    }
+
+    /// In how many nanoseconds [`take_one`](Self::take_one) would get its permit; `None` if it would now,
+    /// or if that takes a longer look.
+    pub(super) fn one_in(&self, interval: &AtomicU64, now: u64) -> Option<u64> {
+        loop {
+            let full_at = self.full_at.load(Acquire);
+            let interval = interval.load(Acquire);
+            let latest = now + self.tolerance.load(Acquire);
+            // Nothing is swapped, so it is by a second look that no two paces are mixed. Relaxed: it
+            // comes after the loads of the pace, which acquire.
+            if self.full_at.load(Relaxed) != full_at {
+                continue;
+            }
+            if interval == 0 || full_at == CHANGING {
+                return None;
+            }
+            let after = (full_at.max(now) + interval).saturating_sub(latest);
+            return (after > 0).then_some(after);
         }
     }
 

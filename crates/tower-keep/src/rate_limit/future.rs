@@ -8,11 +8,13 @@ use pin_project::pin_project;
 use tower_service::Service;
 
 use super::{
+    admit::Short,
     attention::{Attention, refused},
     cost::Price,
     wait::Wait,
 };
 use crate::{
+    common::rare::Rare,
     protocol::{Protocol, Wire},
     rejection::Rejection,
 };
@@ -43,7 +45,9 @@ where
     /// Running, with nothing to do at the answer: the usual call, apart from all others so that it is
     /// short.
     Usual(#[pin] S::Future),
-    Other(#[pin] Other<S, Req, C>),
+    /// Turned away; none once it is told.
+    Short(Option<Short>),
+    Other(#[pin] Rare<Other<S, Req, C>>),
 }
 
 #[pin_project(project = OtherProjected)]
@@ -83,6 +87,15 @@ where
         }
     }
 
+    #[inline]
+    pub(super) fn short(short: Short, protocol: P, wire: Wire) -> Self {
+        Self {
+            state: State::Short(Some(short)),
+            protocol,
+            wire,
+        }
+    }
+
     pub(super) fn attended(
         inner: S::Future,
         attention: Option<Attention<C>>,
@@ -90,7 +103,7 @@ where
         wire: Wire,
     ) -> Self {
         Self {
-            state: State::Other(Other::Attended { inner, attention }),
+            state: State::Other(Rare::new(Other::Attended { inner, attention })),
             protocol,
             wire,
         }
@@ -105,11 +118,11 @@ where
     ) -> Self {
         let call = Some(call);
         Self {
-            state: State::Other(Other::Waiting {
+            state: State::Other(Rare::new(Other::Waiting {
                 wait,
                 call,
                 attention,
-            }),
+            })),
             protocol,
             wire,
         }
@@ -123,10 +136,10 @@ where
     ) -> Self {
         let rejection = Some(rejection);
         Self {
-            state: State::Other(Other::Refused {
+            state: State::Other(Rare::new(Other::Refused {
                 rejection,
                 attention,
-            }),
+            })),
             protocol,
             wire,
         }
@@ -147,11 +160,28 @@ where
         match this.state.project() {
             StateProjected::Usual(inner) => {
                 let outcome = ready!(inner.poll(cx));
-                Poll::Ready(this.protocol.hold(outcome, ()))
+                Poll::Ready(this.protocol.hold_by(outcome, || ()))
             }
-            StateProjected::Other(other) => other.poll(this.protocol, *this.wire, cx),
+            StateProjected::Short(short) => {
+                Poll::Ready(turn_away(short, this.protocol, *this.wire))
+            }
+            StateProjected::Other(other) => other.get().poll(this.protocol, *this.wire, cx),
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn turn_away<P, Res, Err>(
+    short: &mut Option<Short>,
+    protocol: &P,
+    wire: Wire,
+) -> Result<P::Response<()>, Err>
+where
+    P: Protocol<Res, Err>,
+{
+    let short = short.take().expect("polled after completion");
+    protocol.reject(wire, short.rejection())
 }
 
 impl<S, Req, C> Other<S, Req, C>

@@ -55,9 +55,17 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
-        if C::FLAT && self.shared.admit_at_once() {
-            let inner = self.inner.call(request);
-            return ResponseFuture::usual(inner, self.protocol.clone(), wire);
+        if C::FLAT {
+            let now = match self.shared.admit_at_once() {
+                Ok(()) => {
+                    let inner = self.inner.call(request);
+                    return ResponseFuture::usual(inner, self.protocol.clone(), wire);
+                }
+                Err(now) => now,
+            };
+            if let Some(short) = self.shared.turn_away(now) {
+                return ResponseFuture::short(short, self.protocol.clone(), wire);
+            }
         }
         self.call_with_care(request, wire)
     }

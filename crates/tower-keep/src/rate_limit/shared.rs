@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     common::{
-        atomic::{AtomicU8, AtomicU64, AtomicUsize, Relaxed, Release},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Relaxed, Release},
         clock,
         sync::{self, Mutex, MutexGuard, RwLock},
     },
@@ -26,6 +26,8 @@ pub(super) struct Shared {
     /// usual call do one compare-and-swap and no more. Stored and loaded as [`Bucket`] says.
     pub(super) quick: AtomicU64,
     pub(super) buckets: [Bucket; MAX_LIMITS],
+    /// Whether the usual call that finds no permit is turned away at once. Relaxed as below.
+    turns_away: AtomicBool,
     /// How many of them count; copies of what calls need of `config`. Each is read on its own and pairs
     /// with nothing, so relaxed: a call that arrives during an update goes by the old or the new value.
     limits: AtomicUsize,
@@ -87,6 +89,7 @@ impl Shared {
         let shared = Self {
             quick: AtomicU64::new(0),
             buckets: Default::default(),
+            turns_away: AtomicBool::new(false),
             limits: AtomicUsize::new(0),
             flags: AtomicU8::new(0),
             enforce: AtomicU8::new(100),
@@ -117,6 +120,10 @@ impl Shared {
         Enforce::percent(self.enforce.load(Relaxed))
     }
 
+    pub(super) fn turns_away(&self) -> bool {
+        self.turns_away.load(Relaxed)
+    }
+
     pub(super) fn max_wait(&self) -> u64 {
         self.max_wait.load(Relaxed)
     }
@@ -139,6 +146,8 @@ impl Shared {
         self.counts_calls.store(calls, Relaxed);
         self.max_wait
             .store(clock::whole_nanos(config.max_wait), Relaxed);
+        let turns_away = config.max_wait.is_zero() && config.enforce == Enforce::ALL;
+        self.turns_away.store(turns_away, Relaxed);
         let old = std::mem::replace(&mut *sync::write(&self.config), config.clone());
         if config.learn.is_none() {
             *sync::lock(&self.learnt) = Learnt::NOTHING;

@@ -59,6 +59,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    #[inline]
     pub(crate) fn new(kind: Kind, layer: &'static str, name: Name) -> Self {
         Self {
             status: kind.status(),

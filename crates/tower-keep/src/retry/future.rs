@@ -7,13 +7,19 @@ use std::{
 };
 
 use pin_project::pin_project;
-use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::{Replay, shared::Shared, state::Failed};
 use crate::{
+    budget::Source,
     classify::Verdict,
-    common::tried::{self, Tried},
+    common::{
+        clock,
+        rare::Rare,
+        spare::Held,
+        timer::Timer,
+        tried::{self, Tried},
+    },
     observe::in_attempt,
     protocol::{Inspect, Protocol, Wire},
 };
@@ -32,35 +38,51 @@ where
     R: Replay<Req>,
 {
     #[pin]
-    step: Step<S::Future>,
-    call: Call<S, Req, P, R>,
+    step: Step<S, S::Future>,
+    /// None if there will be no other attempt.
+    saved: Option<R::Saved>,
+    call: Call<S, P, R>,
 }
 
 #[pin_project(project = StepProjected)]
-enum Step<F> {
+enum Step<S, F> {
+    /// The first attempt runs: all there is to most calls.
+    First(#[pin] F),
+    Later(#[pin] Rare<Later<S, F>>),
+}
+
+/// A call whose first attempt has failed.
+#[pin_project]
+struct Later<S, F> {
+    #[pin]
+    now: Now<F>,
+    service: S,
+    /// The number of the attempt that runs, or of the last.
+    attempt: u32,
+    /// Where the attempts went so far: a balancer inside sends the next elsewhere.
+    tried: Tried,
+}
+
+#[pin_project(project = NowProjected)]
+enum Now<F> {
     /// An attempt runs.
     Trying(#[pin] F),
     /// The last attempt and its answer are gone.
-    Waiting(#[pin] Sleep),
+    Waiting(#[pin] Timer),
     /// The wait is over; the service is not ready yet.
     Readying,
 }
 
-/// What a call keeps through its attempts.
-pub(super) struct Call<S, Req, P, R: Replay<Req>> {
-    /// The service that took the last attempt.
-    pub(super) inner: S,
-    /// None if there will be no other attempt.
-    pub(super) saved: Option<R::Saved>,
-    pub(super) shared: Arc<Shared>,
+/// What a call needs for further attempts.
+pub(super) struct Call<S, P, R> {
+    pub(super) held: Holding<S>,
     pub(super) protocol: P,
     pub(super) replay: R,
     pub(super) wire: Wire,
-    pub(super) attempt: u32,
     pub(super) max_attempts: u32,
-    /// Where the attempts went so far: a balancer inside sends the next elsewhere.
-    pub(super) tried: Tried,
 }
+
+pub(super) type Holding<S> = Held<S, Arc<Shared>, Source>;
 
 impl<S, Req, P, R> ResponseFuture<S, Req, P, R>
 where
@@ -68,9 +90,10 @@ where
     R: Replay<Req>,
 {
     #[inline]
-    pub(super) fn new(trying: S::Future, call: Call<S, Req, P, R>) -> Self {
+    pub(super) fn new(trying: S::Future, saved: Option<R::Saved>, call: Call<S, P, R>) -> Self {
         Self {
-            step: Step::Trying(trying),
+            step: Step::First(trying),
+            saved,
             call,
         }
     }
@@ -78,129 +101,174 @@ where
 
 impl<S, Req, P, R> Future for ResponseFuture<S, Req, P, R>
 where
-    S: Service<R::Request>,
+    S: Service<R::Request> + Clone,
     P: Protocol<S::Response, S::Error> + Inspect<Req>,
     R: Replay<Req>,
 {
     type Output = Result<S::Response, S::Error>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let StepProjected::Trying(trying) = this.step.as_mut().project() {
-            let outcome = ready!(in_attempt(this.call.attempt, || trying.poll(cx)));
-            let Some(verdict) = this.call.open_verdict(&outcome) else {
-                return Poll::Ready(outcome);
-            };
-            if let Some(outcome) = this.call.give_up(this.step.as_mut(), &verdict, outcome) {
-                return Poll::Ready(outcome);
-            }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let StepProjected::First(trying) = this.step.project() else {
+            return self.go_on(cx);
+        };
+        let outcome = ready!(in_attempt(1, || trying.poll(cx)));
+        if this.saved.is_some()
+            && let Some(verdict) = this.call.open_verdict(&outcome)
+        {
+            return self.first_failed(&verdict, outcome, cx);
         }
-        this.call.go_on(this.step, cx)
+        Poll::Ready(outcome)
     }
 }
 
-impl<S, Req, P, R> Call<S, Req, P, R>
-where
-    S: Service<R::Request>,
-    P: Protocol<S::Response, S::Error> + Inspect<Req>,
-    R: Replay<Req>,
-{
+impl<S, P, R> Call<S, P, R> {
     /// How it went, unless that is the end of it.
     #[inline]
-    fn open_verdict(&self, outcome: &Result<S::Response, S::Error>) -> Option<Verdict> {
-        self.saved.as_ref()?;
+    fn open_verdict<Res, Err>(&self, outcome: &Result<Res, Err>) -> Option<Verdict>
+    where
+        P: Protocol<Res, Err>,
+    {
         let verdict = self.protocol.judge(self.wire, outcome).so_far();
         Failed::is_open(&verdict).then_some(verdict)
     }
 
-    /// The outcome, if it is the caller's; or drops it and begins the wait.
-    ///
-    /// Apart, as is everything after a failure, so that a success is a few instructions.
-    #[cold]
-    #[inline(never)]
-    fn give_up(
-        &mut self,
-        mut step: Pin<&mut Step<S::Future>>,
+    /// How long to wait before the next attempt; none if there is to be none.
+    fn wait_after<Req>(
+        &self,
+        saved: &R::Saved,
+        attempt: u32,
         verdict: &Verdict,
-        outcome: Result<S::Response, S::Error>,
-    ) -> Option<Result<S::Response, S::Error>> {
-        self.tried.add_noted();
-        let Some(wait) = self.wait_after(verdict, outcome.is_ok()) else {
-            self.saved = None;
-            return Some(outcome);
-        };
-        // The answer and its attempt go before the wait, with whatever they hold.
-        drop(outcome);
-        step.set(Step::Readying);
-        self.shared.scheduled(self.attempt + 1, wait);
-        if !wait.is_zero() {
-            step.set(Step::Waiting(sleep(wait)));
-        }
-        None
-    }
-
-    fn wait_after(&self, verdict: &Verdict, answered: bool) -> Option<Duration> {
-        let saved = self.saved.as_ref()?;
+        answered: bool,
+    ) -> Option<Duration>
+    where
+        R: Replay<Req>,
+    {
+        let shared = self.held.shared();
         let failed = Failed {
             verdict: *verdict,
-            attempt: self.attempt,
+            attempt,
             idempotent: R::is_idempotent(saved),
         };
-        if !self.shared.allows(&failed) {
+        if !shared.allows(&failed) {
             return None;
         }
         let rewind = || R::rewind(saved, answered);
-        self.shared
-            .schedule(verdict, self.attempt, self.max_attempts, rewind)
-            .map_err(|why| self.shared.skip(why))
+        shared
+            .schedule(verdict, attempt, self.max_attempts, rewind)
+            .map_err(|why| shared.skip(why))
             .ok()
+    }
+}
+
+impl<S, Req, P, R> ResponseFuture<S, Req, P, R>
+where
+    S: Service<R::Request> + Clone,
+    P: Protocol<S::Response, S::Error> + Inspect<Req>,
+    R: Replay<Req>,
+{
+    /// Apart, as is everything after a failure, so that a success is a few instructions.
+    #[cold]
+    #[inline(never)]
+    fn first_failed(
+        mut self: Pin<&mut Self>,
+        verdict: &Verdict,
+        outcome: Result<S::Response, S::Error>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Response, S::Error>> {
+        let mut tried = Tried::NONE;
+        tried.add_noted();
+        let mut this = self.as_mut().project();
+        let wait = this.saved.as_ref().and_then(|saved| {
+            this.call
+                .wait_after::<Req>(saved, 1, verdict, outcome.is_ok())
+        });
+        let Some(wait) = wait else {
+            *this.saved = None;
+            return Poll::Ready(outcome);
+        };
+        let later = Later {
+            now: Now::Readying,
+            service: this.call.held.take(),
+            attempt: 1,
+            tried,
+        };
+        // The answer and its attempt go before the wait, with whatever they hold.
+        drop(outcome);
+        this.step.set(Step::Later(Rare::new(later)));
+        if let StepProjected::Later(later) = this.step.project() {
+            later.get().wait(this.call.held.shared(), wait);
+        }
+        self.go_on(cx)
     }
 
     /// The wait and the attempts after the first.
     #[cold]
     #[inline(never)]
-    fn go_on(
-        &mut self,
-        mut step: Pin<&mut Step<S::Future>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<S::Response, S::Error>> {
+    fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Response, S::Error>> {
+        let this = self.project();
+        let StepProjected::Later(later) = this.step.project() else {
+            unreachable!("the first attempt has failed");
+        };
+        let mut later = later.get();
         loop {
-            match step.as_mut().project() {
-                StepProjected::Waiting(wait) => {
+            let at = later.as_mut().project();
+            match at.now.project() {
+                NowProjected::Waiting(wait) => {
                     ready!(wait.poll(cx));
-                    step.set(Step::Readying);
+                    later.as_mut().project().now.set(Now::Readying);
                 }
-                StepProjected::Readying => {
+                NowProjected::Readying => {
                     // As long as it takes: the last answer is gone, and a timeout layer outside drops
                     // us at the deadline.
-                    ready!(self.inner.poll_ready(cx))?;
-                    let trying = self.again();
-                    step.set(Step::Trying(trying));
+                    ready!(at.service.poll_ready(cx))?;
+                    *at.attempt += 1;
+                    let saved = this.saved.as_ref();
+                    let saved =
+                        saved.expect("a wait is only begun with a request to send after it");
+                    let replay = &this.call.replay;
+                    let request = replay.again(saved, *at.attempt, this.call.wire);
+                    let trying = in_attempt(*at.attempt, || at.service.call(request));
+                    later.as_mut().project().now.set(Now::Trying(trying));
                 }
-                StepProjected::Trying(trying) => {
-                    let (tried, attempt) = (self.tried, self.attempt);
+                NowProjected::Trying(trying) => {
+                    let attempt = *at.attempt;
                     let poll = || in_attempt(attempt, || trying.poll(cx));
-                    let outcome = ready!(tried::avoiding(tried, poll));
-                    let Some(verdict) = self.open_verdict(&outcome) else {
+                    let outcome = ready!(tried::avoiding(*at.tried, poll));
+                    let Some(saved) = &*this.saved else {
                         return Poll::Ready(outcome);
                     };
-                    if let Some(outcome) = self.give_up(step.as_mut(), &verdict, outcome) {
+                    let Some(verdict) = this.call.open_verdict(&outcome) else {
                         return Poll::Ready(outcome);
-                    }
+                    };
+                    at.tried.add_noted();
+                    let answered = outcome.is_ok();
+                    let wait = this
+                        .call
+                        .wait_after::<Req>(saved, attempt, &verdict, answered);
+                    let Some(wait) = wait else {
+                        *this.saved = None;
+                        return Poll::Ready(outcome);
+                    };
+                    drop(outcome);
+                    later.as_mut().project().now.set(Now::Readying);
+                    later.as_mut().wait(this.call.held.shared(), wait);
                 }
             }
         }
     }
+}
 
-    fn again(&mut self) -> S::Future {
-        self.attempt += 1;
-        let saved = self
-            .saved
-            .as_ref()
-            .expect("a wait is only begun with a request to send after it");
-        let request = self.replay.again(saved, self.attempt, self.wire);
-        in_attempt(self.attempt, || self.inner.call(request))
+impl<S, F> Later<S, F> {
+    /// Begins a wait before the next attempt.
+    fn wait(self: Pin<&mut Self>, shared: &Shared, wait: Duration) {
+        let mut this = self.project();
+        shared.scheduled(*this.attempt + 1, wait);
+        if !wait.is_zero() {
+            let timer = Timer::at(clock::now() + wait);
+            this.now.set(Now::Waiting(timer));
+        }
     }
 }
 
@@ -211,13 +279,11 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
-            Step::Trying(_) => "trying",
-            Step::Waiting(_) => "waiting",
-            Step::Readying => "readying",
+            Step::First(_) => "the first attempt",
+            Step::Later(_) => "further attempts",
         };
         f.debug_struct("ResponseFuture")
             .field("step", &step)
-            .field("attempt", &self.call.attempt)
             .finish_non_exhaustive()
     }
 }

@@ -7,9 +7,14 @@ use std::{
 use http::Extensions;
 use tower_service::Service;
 
-use super::{Attempt, MaxAttempts, Replay, Replayed, ResponseFuture, future::Call, shared::Shared};
+use super::{
+    Attempt, MaxAttempts, Replay, Replayed, ResponseFuture,
+    future::{Call, Holding},
+    shared::Shared,
+};
 use crate::{
-    common::{macros::inner_accessors, tried::Tried},
+    budget::Source,
+    common::spare::{Held, Spare},
     observe::in_attempt,
     protocol::{Http, Inspect, Protocol},
 };
@@ -18,6 +23,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Retry<S, P = Http, R = Replayed> {
     inner: S,
+    spare: Spare<S, Arc<Shared>, Source>,
     shared: Arc<Shared>,
     protocol: P,
     replay: R,
@@ -27,13 +33,28 @@ impl<S, P, R> Retry<S, P, R> {
     pub(super) fn new(inner: S, shared: Arc<Shared>, protocol: P, replay: R) -> Self {
         Self {
             inner,
+            spare: Spare::new(),
             shared,
             protocol,
             replay,
         }
     }
 
-    inner_accessors!();
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside, to change it.
+    pub fn get_mut(&mut self) -> &mut S {
+        self.spare.forget();
+        &mut self.inner
+    }
+
+    /// Takes the service out of the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S, P, R, Req> Service<Req> for Retry<S, P, R>
@@ -53,14 +74,43 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
+        if let Some(kept) = self.spare.kept()
+            && self.protocol.head(&request).is_none()
+            && !kept.shared.live.emitter.notes()
+        {
+            let max_attempts = kept.shared.max_attempts();
+            if max_attempts > 1 {
+                kept.shared.budget.record_call_of(&kept.own);
+                let call = Call {
+                    held: Held::Kept(kept.clone()),
+                    protocol: self.protocol.clone(),
+                    replay: self.replay.clone(),
+                    wire: self.protocol.wire(&request),
+                    max_attempts,
+                };
+                let cap = call.held.shared().max_replay_bytes();
+                let (request, saved) = self.replay.first(request, cap);
+                return ResponseFuture::new(self.inner.call(request), Some(saved), call);
+            }
+        }
+        self.call_with_care(request)
+    }
+}
+
+impl<S, P: Clone, R: Clone> Retry<S, P, R> {
+    /// For a call that something has to be looked at for. Apart, so that the usual call is short.
+    #[inline(never)]
+    fn call_with_care<Req>(&mut self, request: Req) -> ResponseFuture<S, Req, P, R>
+    where
+        S: Service<R::Request> + Clone,
+        P: Inspect<Req>,
+        R: Replay<Req>,
+    {
         let own = self.shared.max_attempts();
         if own > 0 {
             self.shared.budget.record_call();
             self.shared.note_budget();
         }
-        // The service that was made ready takes the call; its clone stays here.
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
         let wire = self.protocol.wire(&request);
         let extensions = self.protocol.head(&request).map(|head| head.extensions);
         let max_attempts = match extensions.and_then(Extensions::get) {
@@ -83,21 +133,35 @@ where
         } else {
             (self.replay.once(request), None)
         };
-        let trying = in_attempt(1, || inner.call(request));
+        let (trying, held) = self.first(request);
         ResponseFuture::new(
             trying,
+            saved,
             Call {
-                inner,
-                saved,
-                shared: self.shared.clone(),
+                held,
                 protocol: self.protocol.clone(),
                 replay: self.replay.clone(),
                 wire,
-                attempt: 1,
                 max_attempts,
-                tried: Tried::NONE,
             },
         )
+    }
+
+    /// Makes the first attempt.
+    fn first<Req>(&mut self, request: Req) -> (S::Future, Holding<S>)
+    where
+        S: Service<Req> + Clone,
+    {
+        let Self { inner, shared, .. } = self;
+        let kept = self.spare.again(inner, shared, || shared.budget.source());
+        if let Some(kept) = kept {
+            return (in_attempt(1, || inner.call(request)), Held::Kept(kept));
+        }
+        // The service that was made ready takes the call; its clone stays here.
+        let clone = inner.clone();
+        let mut ready = mem::replace(inner, clone);
+        let trying = in_attempt(1, || ready.call(request));
+        (trying, Held::Own(shared.clone(), Some(ready)))
     }
 }
 
