@@ -5,6 +5,8 @@
 //! own by default, and takes one that it shares with others.
 
 mod config;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod pot;
 #[cfg(test)]
 mod tests;

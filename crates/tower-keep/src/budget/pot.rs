@@ -30,13 +30,13 @@ use crate::{
 /// assert_eq!(budget.balance(), 100.0);
 /// ```
 #[derive(Clone)]
-pub struct Budget(Arc<Pot>);
+pub struct Budget(pub(super) Arc<Pot>);
 
 /// Where calls of one service are counted.
 pub(crate) struct Source(Arc<Stripe<AtomicU64>>);
 
 /// Nothing here guards other memory, so all of it is relaxed.
-struct Pot {
+pub(super) struct Pot {
     /// Calls, ever, in parts: the only thing a call touches.
     calls: Stripes<AtomicU64>,
     /// Calls that the pot was given its share for.
@@ -210,17 +210,19 @@ impl Pot {
 
     /// Brings the level up to date and takes `wanted` thousandths, or nothing if it holds less.
     fn settle(&self, wanted: u32) -> (u32, bool) {
+        let ticks = clock::now()
+            .saturating_duration_since(self.start)
+            .as_millis()
+            / TICK.as_millis();
+        self.settle_at(ticks as u32, wanted)
+    }
+
+    pub(super) fn settle_at(&self, now: u32, wanted: u32) -> (u32, bool) {
         let calls = self.calls();
         // Whoever moves the mark from a to b credits the calls from a to b; nobody else does.
         let credited = self.credited.fetch_max(calls, Relaxed);
         let earned = calls.saturating_sub(credited) * u64::from(self.ratio_millis.load(Relaxed));
         let floor = self.floor.load(Relaxed);
-        let ticks = clock::now()
-            .saturating_duration_since(self.start)
-            .as_millis()
-            / TICK.as_millis();
-        let now = ticks as u32;
-
         let mut old = self.level.load(Relaxed);
         loop {
             let mut level = Level::unpack(old).at(now, earned, floor);

@@ -100,6 +100,113 @@ proptest! {
     }
 }
 
+/// What happens to a budget.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Calls(u64),
+    Withdraw(u32),
+    Pass(u64),
+}
+
+/// A pot that is looked at each tick, without a word, a mark or anything rounded.
+struct Reference {
+    config: BudgetConfig,
+    level: f64,
+    /// Calls that were not credited yet, and the ticks since that was last done.
+    calls: u64,
+    ticks: u64,
+}
+
+impl Reference {
+    /// Credits what came since the last time, evenly spread.
+    fn look(&mut self) {
+        const TICK: f64 = 0.016;
+        let earned = self.config.ratio * self.calls as f64;
+        if self.ticks == 0 {
+            self.level += earned;
+        }
+        let inflow = earned / self.ticks as f64 + f64::from(self.config.floor) * TICK;
+        for _ in 0..self.ticks {
+            // In steps so small that the order of leaking and filling does not matter.
+            for _ in 0..16 {
+                self.level += inflow / 16.0 - self.level * TICK / 10.0 / 16.0;
+            }
+        }
+        (self.calls, self.ticks) = (0, 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Against a pot that leaks and fills bit by bit.
+    #[test]
+    fn it_holds_what_a_leaking_pot_does(
+        ratio in 0..2_000_u32,
+        floor in 0..50_u32,
+        steps in proptest::collection::vec(
+            prop_oneof![
+                3 => (0..200_u64).prop_map(Step::Calls),
+                2 => (1..20_u32).prop_map(Step::Withdraw),
+                2 => (0..2_000_u64).prop_map(Step::Pass),
+            ],
+            1..1_500,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let config = BudgetConfig { ratio: f64::from(ratio) / 1000.0, floor };
+            let budget = Budget::new(config).unwrap();
+            let level = f64::from(floor) * 10.0;
+            let mut reference = Reference { config, level, calls: 0, ticks: 0 };
+            // What rounding down at each look may have taken away.
+            let mut slack = 0.001;
+            let (mut millis, mut unlooked) = (0_u64, 0);
+            for step in steps {
+                match step {
+                    Step::Calls(calls) => {
+                        // No more than pass between two looks in passing.
+                        let calls = calls.min(1_000 - unlooked);
+                        unlooked += calls;
+                        (0..calls).for_each(|_| budget.record_call());
+                        reference.calls += calls;
+                    }
+                    Step::Pass(time) => {
+                        tokio::time::advance(Duration::from_millis(time)).await;
+                        reference.ticks += (millis + time) / 16 - millis / 16;
+                        millis += time;
+                    }
+                    Step::Withdraw(number) => {
+                        reference.look();
+                        slack += 0.002;
+                        let enough = reference.level - f64::from(number);
+                        let tolerance = slack + reference.level * 0.002;
+                        let taken = budget.withdraw_all(number);
+                        if taken {
+                            prop_assert!(enough >= -tolerance, "took {number} of {}", reference.level);
+                            reference.level -= f64::from(number);
+                        } else {
+                            prop_assert!(enough < tolerance, "no {number} of {}", reference.level);
+                        }
+                        // Looks in passing would spread what was earned otherwise.
+                        if unlooked >= 1_000 {
+                            break;
+                        }
+                        let (held, level) = (budget.balance(), reference.level);
+                        slack += 0.002;
+                        prop_assert!((held - level).abs() <= slack + level * 0.002, "{held} and {level}");
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
 #[test]
 fn many_threads_take_out_what_was_put_in() {
     let budget = budget(0.5, 0);

@@ -72,6 +72,8 @@ mod layer;
 mod learn;
 mod line;
 mod meter;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod rate;
 mod saved;
 mod service;

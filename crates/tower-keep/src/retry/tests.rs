@@ -1,9 +1,10 @@
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
 
+use proptest::prelude::*;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -143,6 +144,92 @@ async fn a_retry_that_would_start_after_the_deadline_is_not_waited_for() {
         let snapshot = handle.snapshot();
         assert_eq!(snapshot.retries, retries);
         assert_eq!(snapshot.skipped.contains_key(&Skip::Deadline), retries < 2);
+    }
+}
+
+/// Fails so many times, then answers; remembers when it was asked.
+#[derive(Clone)]
+struct Flaky {
+    fails: u32,
+    asked: Arc<Mutex<Vec<clock::Instant>>>,
+}
+
+impl Service<u64> for Flaky {
+    type Response = u64;
+    type Error = BoxError;
+    type Future = std::future::Ready<Result<u64, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: u64) -> Self::Future {
+        let mut asked = self.asked.lock().unwrap();
+        asked.push(clock::now());
+        std::future::ready(if asked.len() > self.fails as usize {
+            Ok(request)
+        } else {
+            Err("not yet".into())
+        })
+    }
+}
+
+proptest! {
+    /// Against the schedule as one would write it on paper, by whichever way the service is kept for
+    /// another attempt.
+    #[test]
+    fn attempts_are_made_when_the_schedule_says(
+        max_attempts in 1..8_u32,
+        base in 1..3_000_u64,
+        longer in 0..60_000_u64,
+        factor in 1.0..4.0_f64,
+        jitter in prop_oneof![Just(Jitter::None), Just(Jitter::Equal), Just(Jitter::Full)],
+        calls in proptest::collection::vec(0..9_u32, 1..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let [base, max] = [base, base + longer].map(Duration::from_millis);
+            let config = RetryConfig {
+                max_attempts,
+                backoff: Backoff { base, factor, max, jitter },
+                budget: BudgetConfig { ratio: 1000.0, floor: 10_000 },
+                ..RetryConfig::default()
+            };
+            let layer = RetryLayer::from_config(config).unwrap().plain();
+            let asked = Arc::new(Mutex::new(Vec::new()));
+            let mut service = layer.layer(Flaky { fails: 0, asked: asked.clone() });
+            for fails in calls {
+                asked.lock().unwrap().clear();
+                service.get_mut().fails = fails;
+                // The first call of a service gives it away, the others share a spare one.
+                for request in 0..3 {
+                    asked.lock().unwrap().clear();
+                    let answer = service.call(request).await;
+                    let asked = asked.lock().unwrap();
+                    prop_assert_eq!(answer.is_ok(), fails < max_attempts);
+                    prop_assert_eq!(asked.len() as u32, max_attempts.min(fails + 1));
+                    let mut whole = base.as_secs_f64();
+                    for pair in asked.windows(2) {
+                        let waited = (pair[1] - pair[0]).as_secs_f64();
+                        let longest = whole.min(max.as_secs_f64());
+                        let shortest = match jitter {
+                            Jitter::None => longest,
+                            Jitter::Equal => longest / 2.0,
+                            Jitter::Full => 0.0,
+                        };
+                        // Timers have milliseconds.
+                        prop_assert!(waited >= shortest - 1e-6, "{waited} of {shortest}");
+                        prop_assert!(waited <= longest + 0.002, "{waited} of {longest}");
+                        whole *= factor;
+                    }
+                }
+            }
+            Ok(())
+        })?;
     }
 }
 

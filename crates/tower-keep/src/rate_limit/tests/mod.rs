@@ -1,3 +1,4 @@
+mod promise;
 mod steered;
 
 use std::time::Duration;

@@ -1,0 +1,130 @@
+use std::sync::Arc;
+
+use super::{bucket::Bucket, state::Pace};
+use crate::common::{
+    atomic::{AtomicU64, Release},
+    modelling::{join, model, spawn},
+};
+
+/// The one moment that all of a model is.
+const NOW: u64 = 1 << 61;
+
+/// A bucket with the word that lets the usual call in, as a layer has it.
+#[derive(Default)]
+struct Quick {
+    bucket: Bucket,
+    interval: AtomicU64,
+}
+
+impl Quick {
+    fn new(pace: Pace, full_at: u64) -> Arc<Self> {
+        let quick = Self::default();
+        quick.repace(pace, |_| full_at);
+        Arc::new(quick)
+    }
+
+    fn take(&self) -> bool {
+        self.bucket.take_one(&self.interval, NOW)
+    }
+
+    fn repace(&self, pace: Pace, convert: impl FnOnce(u64) -> u64) {
+        self.interval.store(0, Release);
+        self.bucket.repace(pace, convert);
+        self.interval.store(pace.interval, Release);
+    }
+
+    fn full_at(&self) -> u64 {
+        self.bucket.load().0
+    }
+}
+
+fn pace(interval: u64, permits: u64) -> Pace {
+    Pace {
+        interval,
+        tolerance: interval * permits,
+        step: 0,
+        anchor: 0,
+    }
+}
+
+#[test]
+fn the_last_permit_has_one_taker() {
+    model(|| {
+        let quick = Quick::new(pace(1000, 2), NOW + 1000);
+        let other = spawn({
+            let quick = quick.clone();
+            move || quick.take()
+        });
+        // The other way to a permit, of calls that something has to be looked at for.
+        let one = quick.bucket.take(1, 1.0, NOW).is_ok();
+        assert!(one != join(other));
+        assert_eq!(quick.full_at(), NOW + 2000);
+    });
+}
+
+#[test]
+fn a_call_mixes_no_two_paces() {
+    for [from, to] in [[1, 1000], [1000, 1]] {
+        model(move || {
+            let quick = Quick::new(pace(from, 1), NOW - 9);
+            let call = spawn({
+                let quick = quick.clone();
+                move || quick.take()
+            });
+            quick.repace(
+                pace(to, 1),
+                |word| {
+                    if word > NOW { NOW + to } else { NOW - 8 }
+                },
+            );
+            let full_at = quick.full_at();
+            if join(call) {
+                assert!([NOW - 8, NOW + to].contains(&full_at));
+                assert_eq!(
+                    quick.full_at(),
+                    NOW + to,
+                    "a permit of the new pace is gone"
+                );
+            } else {
+                assert_eq!(quick.full_at(), NOW - 8);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_refusal_tells_the_time_of_one_pace() {
+    model(|| {
+        // Owes four and is asked for a fifth; then owes four others.
+        let quick = Quick::new(pace(1, 3), NOW + 7);
+        let call = spawn({
+            let quick = quick.clone();
+            move || quick.bucket.one_in(&quick.interval, NOW)
+        });
+        quick.repace(pace(1000, 5), |_| NOW + 9000);
+        let told = join(call);
+        assert!([None, Some(5), Some(5000)].contains(&told), "{told:?}");
+    });
+}
+
+#[test]
+fn what_is_given_back_is_not_lost_and_found_with_its_count() {
+    model(|| {
+        let quick = Quick::new(pace(10, 3), NOW + 20);
+        let call = spawn({
+            let quick = quick.clone();
+            move || quick.take()
+        });
+        let look = spawn({
+            let quick = quick.clone();
+            move || (quick.bucket.given(), quick.full_at())
+        });
+        quick.bucket.lower(10);
+        let taken = 10 * u64::from(join(call));
+        assert_eq!(quick.full_at(), NOW + 10 + taken);
+        let (given, full_at) = join(look);
+        if given > 0 {
+            assert!(full_at <= NOW + 10 + taken, "counted and not yet given");
+        }
+    });
+}
