@@ -94,17 +94,21 @@ fn a_call_mixes_no_two_paces() {
 
 #[test]
 fn a_refusal_tells_the_time_of_one_pace() {
-    model(|| {
-        // Owes four and is asked for a fifth; then owes four others.
-        let quick = Quick::new(pace(1, 3), NOW + 7);
-        let call = spawn({
-            let quick = quick.clone();
-            move || quick.bucket.one_in(&quick.interval, NOW)
+    // Each owes four and is asked for a fifth.
+    let paces = [(pace(1, 3), 7, 5), (pace(1000, 5), 9000, 5000)];
+    for [from, to] in [[paces[0], paces[1]], [paces[1], paces[0]]] {
+        model(move || {
+            let quick = Quick::new(from.0, NOW + from.1);
+            let call = spawn({
+                let quick = quick.clone();
+                move || quick.bucket.one_in(&quick.interval, NOW)
+            });
+            quick.repace(to.0, |_| NOW + to.1);
+            let told = join(call);
+            let right = [None, Some(from.2), Some(to.2)];
+            assert!(right.contains(&told), "{told:?}");
         });
-        quick.repace(pace(1000, 5), |_| NOW + 9000);
-        let told = join(call);
-        assert!([None, Some(5), Some(5000)].contains(&told), "{told:?}");
-    });
+    }
 }
 
 #[test]
