@@ -74,7 +74,7 @@ impl Pair {
             // What does not fit is not kept, and the oldest is forgotten for what runs.
             (Some(Begun::Executed), Some(There::Kept(Some(_), _))) if !has_room => {}
             (Some(Begun::Fresh(ticket)), Some(There::Kept(..))) if !has_room => {
-                self.run(key, ticket)
+                self.run(key, ticket);
             }
             (Some(Begun::Full), None | Some(There::Kept(..))) if !has_room => {}
             (begun, there) => panic!("{key}: {begun:?}, and there is {there:?}"),
