@@ -104,7 +104,8 @@ pub enum Window {
     /// The last so many calls, however long ago; 1 to 1024.
     Count(usize),
     /// The calls of the last so long, in ten steps of whole milliseconds: the edge is exact to a
-    /// tenth. From 10 ms to a day. A step counts up to 262,143 calls and takes them as a sample of the rest.
+    /// tenth. From 10 ms to a day. Of each processor core a step counts up to 262,143 calls, and takes
+    /// them as a sample of the rest.
     Time(#[serde(with = "humantime_serde")] Duration),
 }
 

@@ -9,6 +9,7 @@ use pin_project::pin_project;
 use super::Permit;
 use crate::{
     classify::Judgment,
+    common::rare::Rare,
     protocol::{Protocol, Wire},
     rejection::Rejection,
 };
@@ -33,7 +34,7 @@ enum Call<F> {
         // After the future, so that it is dropped after the future.
         permit: Permit,
     },
-    Rejected(Option<Rejection>),
+    Rejected(#[pin] Rare<Option<Rejection>>),
 }
 
 impl<F, P> ResponseFuture<F, P> {
@@ -48,7 +49,7 @@ impl<F, P> ResponseFuture<F, P> {
 
     pub(super) fn rejected(rejection: Rejection, protocol: P, wire: Wire) -> Self {
         Self {
-            call: Call::Rejected(Some(rejection)),
+            call: Call::Rejected(Rare::new(Some(rejection))),
             protocol,
             wire,
         }
@@ -81,7 +82,11 @@ where
                 }
             }
             CallProjected::Rejected(rejection) => {
-                let rejection = rejection.take().expect("not polled after it was ready");
+                let rejection = rejection
+                    .get()
+                    .get_mut()
+                    .take()
+                    .expect("not polled after it was ready");
                 this.protocol.reject(*this.wire, rejection)
             }
         })

@@ -86,6 +86,8 @@ mod handle;
 mod layer;
 mod meter;
 mod mode;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod permit;
 mod probes;
 mod saved;

@@ -58,7 +58,8 @@ impl Streak {
     }
 
     pub(super) fn clear(&self) {
-        self.0.store(0, Relaxed);
+        // Exchanged like every other write to it; see the windows.
+        self.0.swap(0, Relaxed);
     }
 }
 

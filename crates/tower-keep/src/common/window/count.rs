@@ -24,7 +24,7 @@ impl CountWindow {
 
     pub(crate) fn clear(&self) {
         for word in &self.words {
-            word.store(0, Relaxed);
+            word.swap(0, Relaxed);
         }
     }
 

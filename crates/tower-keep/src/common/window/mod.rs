@@ -14,6 +14,8 @@
 //! consistent fences between a write and a read on each side guarantee just that.
 
 mod count;
+#[cfg(all(test, keep_loom))]
+mod models;
 mod ring;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,210 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{CircuitBreakerConfig, Mode, Permit, State, Window, core::Core, front::Front};
+use crate::common::modelling::{join, model, spawn, two_at_once, with_room};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Opens when two calls have failed, for an hour; which of the rules says so is left to the models.
+fn config() -> CircuitBreakerConfig {
+    CircuitBreakerConfig {
+        // A step of it is so long that none begins while a model runs.
+        window: Window::Time(11 * HOUR),
+        failure_rate: None,
+        consecutive_failures: Some(2),
+        min_calls: 2,
+        slow_call: None,
+        open_for: HOUR,
+        max_open_for: HOUR,
+        probes: 1,
+        ramp: Duration::ZERO,
+        ..CircuitBreakerConfig::default()
+    }
+}
+
+/// With room: its windows are large, since each of a model's atomics is.
+fn front(config: CircuitBreakerConfig) -> Arc<Front> {
+    with_room(move || Front::new(config).expect("in range"))
+}
+
+fn admit(front: &Front) -> Permit {
+    front.admit().expect("lets calls through")
+}
+
+fn state(front: &Front) -> State {
+    front.core.look(|machine, now| machine.state_at(now))
+}
+
+/// What counts in the present generation: calls, and failures in a row.
+fn counted(front: &Front) -> (u64, u32) {
+    let generation = front.core.look(|machine, _| machine.gate().generation);
+    let (counts, in_a_row) = front.core.counts(generation);
+    (counts.total, in_a_row)
+}
+
+/// Neither alone is enough.
+fn two_failures_at_once_open(config: &CircuitBreakerConfig) {
+    let config = config.clone();
+    model(move || {
+        let front = front(config.clone());
+        let other = spawn({
+            let front = front.clone();
+            move || admit(&front).failure()
+        });
+        let permit = admit(&front);
+        permit.failure();
+        join(other);
+        assert_eq!(state(&front), State::Open);
+    });
+}
+
+#[test]
+fn two_failures_at_once_are_a_row() {
+    two_failures_at_once_open(&config());
+}
+
+#[test]
+fn two_failures_at_once_are_a_rate_in_a_window_of_stripes() {
+    two_failures_at_once_open(&CircuitBreakerConfig {
+        failure_rate: Some(1.0),
+        consecutive_failures: None,
+        ..config()
+    });
+}
+
+#[test]
+fn two_failures_at_once_are_a_rate_in_a_window_of_calls() {
+    two_failures_at_once_open(&CircuitBreakerConfig {
+        window: Window::Count(2),
+        failure_rate: Some(1.0),
+        consecutive_failures: None,
+        ..config()
+    });
+}
+
+/// A call ends while a person resets the breaker.
+fn no_straggler_counts(end: fn(Permit)) {
+    model(move || {
+        let front = front(config());
+        let permit = admit(&front);
+        let other = spawn(move || end(permit));
+        front.core.reset();
+        join(other);
+        assert_eq!(counted(&front), (0, 0));
+        assert_eq!(state(&front), State::Closed);
+    });
+}
+
+#[test]
+fn a_failure_of_an_earlier_generation_does_not_count_in_a_later() {
+    no_straggler_counts(Permit::failure);
+}
+
+#[test]
+fn a_success_of_an_earlier_generation_does_not_count_in_a_later() {
+    no_straggler_counts(Permit::success);
+}
+
+/// A breaker whose open time is over.
+fn due() -> Arc<Front> {
+    let nanosecond = Duration::from_nanos(1);
+    let front = front(CircuitBreakerConfig {
+        open_for: nanosecond,
+        max_open_for: nanosecond,
+        ..config()
+    });
+    let (first, second) = (admit(&front), admit(&front));
+    first.failure();
+    second.failure();
+    assert_eq!(state(&front), State::HalfOpen);
+    front
+}
+
+#[test]
+fn of_two_calls_at_once_one_is_the_probe() {
+    model(|| {
+        let front = due();
+        let other = spawn({
+            let front = front.clone();
+            move || front.admit().ok()
+        });
+        let ours = front.admit().ok();
+        let theirs = join(other);
+        assert!(ours.is_some() != theirs.is_some(), "one probe");
+        drop((ours, theirs));
+        // Given up, it makes place for another.
+        assert!(front.admit().is_ok());
+    });
+}
+
+/// The probe closes the breaker while another call comes: that is refused, or it counts.
+#[test]
+fn a_call_beside_a_good_probe_is_refused_or_counts() {
+    model(|| {
+        let front = due();
+        let probe = admit(&front);
+        let other = spawn(move || probe.success());
+        let call = front.admit();
+        let admitted = call.is_ok();
+        if let Ok(permit) = call {
+            permit.success();
+        }
+        join(other);
+        assert_eq!(state(&front), State::Closed);
+        assert_eq!(counted(&front), (u64::from(admitted), 0));
+    });
+}
+
+/// A person takes over while the probe fails.
+#[test]
+fn a_probe_does_not_undo_what_a_person_asks_for() {
+    model(|| {
+        let front = due();
+        let probe = admit(&front);
+        let other = spawn(move || probe.failure());
+        front.core.set_mode(Mode::ForcedClosed);
+        join(other);
+        assert_eq!(state(&front), State::Closed);
+        assert!(front.admit().is_ok());
+    });
+}
+
+/// Who finds it open is told how long it will stay so.
+#[test]
+fn a_refusal_says_when_to_come_back() {
+    model(|| {
+        let front = front(config());
+        let (first, second) = (admit(&front), admit(&front));
+        first.failure();
+        let other = spawn(move || second.failure());
+        if let Err(refused) = front.admit() {
+            let after = refused.retry_after().expect("it will not stay open");
+            assert!(after > HOUR / 3, "{after:?}");
+        }
+        join(other);
+        assert_eq!(state(&front), State::Open);
+    });
+}
+
+#[test]
+fn of_two_updates_at_once_one_is_in_force_and_all_of_it() {
+    fn slow(seconds: u64) -> CircuitBreakerConfig {
+        CircuitBreakerConfig {
+            window: Window::Time(Duration::from_secs(seconds)),
+            slow_call: Some(Duration::from_secs(seconds)),
+            ..config()
+        }
+    }
+    two_at_once(
+        || front(config()).core.clone(),
+        [
+            |core: &Core| core.configure(slow(1)),
+            |core: &Core| core.configure(slow(2)),
+        ],
+        |core: &Core| {
+            let config = core.look(|machine, _| machine.config().clone());
+            assert_eq!(core.slow_call(), config.slow_call);
+            assert_eq!(core.meter.counts(0, 0).1, config.window);
+        },
+    );
+}
