@@ -1,7 +1,15 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{CircuitBreakerConfig, Mode, Permit, State, Window, core::Core, front::Front};
-use crate::common::modelling::{join, model, spawn, two_at_once, with_room};
+use super::{
+    CircuitBreakerConfig, Mode, Permit, State, Window, core::Core, front::Front, meter::Meter,
+    streak::Streak,
+};
+use crate::common::{
+    modelling::{join, model, spawn, two_at_once, with_room},
+    statics::{AtomicBool, Relaxed},
+    stripe::Stripes,
+    window::{Outcome, Ring},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -63,12 +71,33 @@ fn two_failures_at_once_are_a_row() {
     two_failures_at_once_open(&config());
 }
 
+/// The meter alone: the whole breaker forgets all words of a window when it opens, in too many orders.
 #[test]
 fn two_failures_at_once_are_a_rate_in_a_window_of_stripes() {
-    two_failures_at_once_open(&CircuitBreakerConfig {
-        failure_rate: Some(1.0),
-        consecutive_failures: None,
-        ..config()
+    model(|| {
+        let meter = with_room(|| {
+            let config = CircuitBreakerConfig {
+                failure_rate: Some(1.0),
+                consecutive_failures: None,
+                ..config()
+            };
+            Arc::new(Meter::new(&config, Stripes::new(|_| Ring::new())))
+        });
+        let fail = |meter: &Meter, stripe| {
+            let calls = meter.calls().iter().nth(stripe).expect("there are two");
+            let outcome = Outcome {
+                bad: true,
+                slow: false,
+            };
+            meter.record(calls, 0, 0, outcome).is_some()
+        };
+        let other = spawn({
+            let meter = meter.clone();
+            move || fail(&meter, 1)
+        });
+        let ours = fail(&meter, 0);
+        let theirs = join(other);
+        assert!(ours || theirs, "they missed each other");
     });
 }
 
@@ -83,11 +112,12 @@ fn two_failures_at_once_are_a_rate_in_a_window_of_calls() {
 }
 
 /// A call ends while a person resets the breaker.
-fn no_straggler_counts(end: fn(Permit)) {
-    model(move || {
+#[test]
+fn a_success_of_an_earlier_generation_does_not_count_in_a_later() {
+    model(|| {
         let front = front(config());
         let permit = admit(&front);
-        let other = spawn(move || end(permit));
+        let other = spawn(move || permit.success());
         front.core.reset();
         join(other);
         assert_eq!(counted(&front), (0, 0));
@@ -95,14 +125,22 @@ fn no_straggler_counts(end: fn(Permit)) {
     });
 }
 
+/// A failure of the first generation ends while one of the second does.
 #[test]
-fn a_failure_of_an_earlier_generation_does_not_count_in_a_later() {
-    no_straggler_counts(Permit::failure);
-}
-
-#[test]
-fn a_success_of_an_earlier_generation_does_not_count_in_a_later() {
-    no_straggler_counts(Permit::success);
+fn a_row_of_an_earlier_generation_is_not_continued() {
+    model(|| {
+        let streak = Arc::new(Streak::new());
+        streak.lengthen(1);
+        let other = spawn({
+            let streak = streak.clone();
+            move || streak.lengthen(1)
+        });
+        streak.clear();
+        let first = streak.lengthen(2);
+        let late = join(other);
+        assert_eq!((first, streak.count(2)), (1, 1));
+        assert!(late <= 2);
+    });
 }
 
 /// A breaker whose open time is over.
@@ -172,6 +210,7 @@ fn a_probe_does_not_undo_what_a_person_asks_for() {
 /// Who finds it open is told how long it will stay so.
 #[test]
 fn a_refusal_says_when_to_come_back() {
+    static REFUSED: AtomicBool = AtomicBool::new(false);
     model(|| {
         let front = front(config());
         let (first, second) = (admit(&front), admit(&front));
@@ -180,10 +219,12 @@ fn a_refusal_says_when_to_come_back() {
         if let Err(refused) = front.admit() {
             let after = refused.retry_after().expect("it will not stay open");
             assert!(after > HOUR / 3, "{after:?}");
+            REFUSED.store(true, Relaxed);
         }
         join(other);
         assert_eq!(state(&front), State::Open);
     });
+    assert!(REFUSED.load(Relaxed), "some order refuses");
 }
 
 #[test]
