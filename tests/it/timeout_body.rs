@@ -202,17 +202,29 @@ async fn who_reads_slowly_has_a_deadline_too() {
                 let frames = stream::iter((0..30).map(|_| Ok::<_, Infallible>("there at once")));
                 Ok::<_, Infallible>(http::Response::new(Body::from_stream(frames)))
             });
-        let mut body = service.oneshot(request()).await.unwrap().into_body();
+        let answer = service.oneshot(request()).await.unwrap();
+        let mut body = Body::new(answer.into_body());
         let (mut read, mut why) = (0, None);
         while let Some(frame) = body.frame().await {
             match frame {
                 Ok(_) => read += 1,
-                Err(error) => why = Rejection::find(&*error).map(|refusal| refusal.kind().clone()),
+                Err(error) => why = Rejection::find(&error).map(|refusal| refusal.kind().clone()),
             }
             sleep(pause).await;
         }
-        assert!(read <= frames && read + 1 >= frames, "{read} frames with {pause:?} between them");
-        let in_body = |kind: Kind| matches!(kind, Kind::DeadlineExceeded { phase: Phase::Body, .. });
+        assert!(
+            read <= frames && read + 1 >= frames,
+            "{read} frames with {pause:?} between them"
+        );
+        let in_body = |kind: Kind| {
+            matches!(
+                kind,
+                Kind::DeadlineExceeded {
+                    phase: Phase::Body,
+                    ..
+                }
+            )
+        };
         assert_eq!(why.is_some_and(in_body), cut, "{pause:?}");
     }
 }

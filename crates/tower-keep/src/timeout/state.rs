@@ -42,19 +42,17 @@ impl BodyClock {
         self.goes_on = true;
     }
 
-    /// Whether the deadline has passed while the client read. Not asked of a first frame, so that an
-    /// answer of one frame costs no look at the clock.
-    pub(super) fn read_too_slowly(&mut self, now: impl Fn() -> Instant) -> Option<Kind> {
-        if !self.goes_on {
-            return None;
-        }
-        self.until = self.until.fix(&now);
+    /// Whether there was a frame before: an answer of one frame costs no look at the clock.
+    pub(super) const fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// What became of the deadline while the client read. A frame at the very moment is in time.
+    pub(super) fn read_too_slowly(&mut self, now: Instant) -> Option<Kind> {
+        self.until = self.until.fix(|| now);
         let is_ours = self.keeps_callers || !self.until.is_callers();
-        let end = self.until.moment().filter(|_| is_ours)?;
-        if now() < end {
-            return None;
-        }
-        let started = *self.started.get_or_insert_with(now);
+        let end = self.until.moment().filter(|end| is_ours && *end < now)?;
+        let started = *self.started.get_or_insert(now);
         Some(exceeded(Phase::Body, started, end))
     }
 
