@@ -65,8 +65,8 @@ where
             Projected::Calling(future) => match this.shared.catch(|| future.poll(cx)) {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(outcome)) => {
-                    let guard = PanicGuard(this.shared.clone());
-                    return Poll::Ready(this.protocol.hold(outcome, guard));
+                    let guard = || PanicGuard(this.shared.clone());
+                    return Poll::Ready(this.protocol.hold_by(outcome, guard));
                 }
                 Err(rejection) => {
                     // What is left of it may panic when it is dropped, too.

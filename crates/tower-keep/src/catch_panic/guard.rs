@@ -13,6 +13,7 @@ pub struct PanicGuard(pub(super) Arc<Shared>);
 
 impl Guard for PanicGuard {
     const INTERCEPTS: bool = true;
+    const MINDS_END: bool = false;
 
     #[inline]
     fn end(self: Pin<&mut Self>, _: End<'_>) {}

@@ -108,14 +108,14 @@ where
         if let StepProjected::First(first) = this.step.as_mut().project() {
             let outcome = ready!(first.poll(cx));
             let Some(call) = this.call else {
-                return Poll::Ready(protocol.hold(outcome, Keeper::NOTHING));
+                return Poll::Ready(protocol.hold_by(outcome, || Keeper::NOTHING));
             };
             let verdict = protocol.judge(wire, &outcome).so_far();
             if verdict.class == Class::Success {
-                let keeper = match call.key.take() {
-                    Some(key) => call.keeper(protocol, wire, &outcome, key),
-                    None => Keeper::NOTHING,
+                let Some(key) = call.key.take() else {
+                    return Poll::Ready(protocol.hold_by(outcome, || Keeper::NOTHING));
                 };
+                let keeper = call.keeper(protocol, wire, &outcome, key);
                 return Poll::Ready(protocol.hold(outcome, keeper));
             }
             if let Some(answer) =
@@ -162,7 +162,7 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
         let verdict = protocol.judge(wire, &outcome).so_far();
         let (rejection, status) = protocol.look(&outcome);
         let Some(cause) = state::cause(&verdict, rejection, outcome.is_ok()) else {
-            return Some(protocol.hold(outcome, Keeper::NOTHING));
+            return Some(protocol.hold_by(outcome, || Keeper::NOTHING));
         };
         let failed = Failed {
             cause,
@@ -206,7 +206,7 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
                 How::Make(_) | How::Backup => {}
             }
         }
-        Some(protocol.hold(outcome, Keeper::NOTHING))
+        Some(protocol.hold_by(outcome, || Keeper::NOTHING))
     }
 
     /// Whether the other service can have the request, and may: nothing is done twice that must not be.
@@ -284,7 +284,7 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
             if protocol.judge(wire, &outcome).so_far().class == Class::Success {
                 let failed = self.failed.take().expect("it has failed");
                 self.shared.answered(&failed, false);
-                let mut answer = protocol.hold(outcome, Keeper::NOTHING);
+                let mut answer = protocol.hold_by(outcome, || Keeper::NOTHING);
                 if let Ok(answer) = &mut answer {
                     protocol.mark(answer, &failed, header);
                 }

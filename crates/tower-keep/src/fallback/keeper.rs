@@ -31,6 +31,9 @@ impl Keeper {
 }
 
 impl Guard for Keeper {
+    // What has no body has no key, so nothing is kept of it.
+    const MINDS_END: bool = false;
+
     fn end(self: Pin<&mut Self>, end: End<'_>) {
         if let Some(mut keeping) = self.get_mut().0.take()
             && let Some(answer) = keeping.recorder.end(end)

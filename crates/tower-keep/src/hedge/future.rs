@@ -5,7 +5,6 @@ use std::{
 };
 
 use pin_project::pin_project;
-use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::{
@@ -13,6 +12,7 @@ use super::{
     state::{self, Next},
 };
 use crate::{
+    common::timer::Timer,
     observe::in_attempt,
     protocol::{Protocol, Wire},
     replay::Replay,
@@ -35,7 +35,7 @@ where
     #[pin]
     first: Option<S::Future>,
     #[pin]
-    timer: Option<Sleep>,
+    timer: Option<Timer>,
     /// None if the request is sent once.
     race: Option<Race<S, Req, R>>,
     protocol: P,

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Sleep, sleep_until};
 use tower_service::Service;
 
 use super::{
@@ -17,6 +16,7 @@ use crate::{
     common::{
         cancel::{self, Reason},
         clock::{self, Instant},
+        timer::Timer,
     },
     context,
     observe::in_attempt,
@@ -133,7 +133,7 @@ where
     pub(super) fn go_on<P>(
         &mut self,
         mut first: Pin<&mut Option<S::Future>>,
-        mut timer: Pin<&mut Option<Sleep>>,
+        mut timer: Pin<&mut Option<Timer>>,
         ended: Option<(Verdict, Outcome<S, R::Request>)>,
         judge: Judge<'_, P>,
         cx: &mut Context<'_>,
@@ -209,7 +209,7 @@ where
     /// How long was waited, if it is time for another attempt.
     fn is_due(
         &mut self,
-        mut timer: Pin<&mut Option<Sleep>>,
+        mut timer: Pin<&mut Option<Timer>>,
         cx: &mut Context<'_>,
     ) -> Option<Duration> {
         if self.left == 0 || !self.is_timed {
@@ -233,7 +233,7 @@ where
                 self.is_timed = false;
                 return None;
             };
-            timer.set(Some(sleep_until(due)));
+            timer.set(Some(Timer::at(due)));
         }
         if timer.as_mut().as_pin_mut()?.poll(cx).is_pending() {
             return None;
@@ -275,7 +275,7 @@ where
         number: u32,
         outcome: Outcome<S, R::Request>,
         mut first: Pin<&mut Option<S::Future>>,
-        mut timer: Pin<&mut Option<Sleep>>,
+        mut timer: Pin<&mut Option<Timer>>,
     ) -> Outcome<S, R::Request> {
         let is_running = first.is_some();
         let running = usize::from(is_running) + self.others.len();
