@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pin_project::{pin_project, pinned_drop};
 use serde::{Deserialize, Serialize};
 
-use crate::common::{headers::has_any, local::thread_local};
+use crate::common::headers::has_any;
+use crate::common::local::thread_local;
 
 /// How much a request matters, compared with others that the same service gets.
 ///
