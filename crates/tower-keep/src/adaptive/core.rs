@@ -15,7 +15,7 @@ use crate::{
     common::{
         atomic::{AtomicU8, AtomicU32, AtomicU64, Relaxed},
         clock,
-        permits::{Late, Places, Queue, Waiter},
+        permits::{Queue, Room, Waiter},
         sync::{self, Mutex},
     },
     config::{ConfigError, Enforce},
@@ -27,7 +27,7 @@ use crate::{
 pub(super) struct Core {
     pub(super) emitter: Emitter,
     /// Their limit is [`UNLIMITED`] while the layer is off.
-    pub(super) places: Places<Tag>,
+    pub(super) places: Room<Queue<Tag>>,
     pub(super) partitions: Partitions,
     pub(super) meter: Meter,
     /// Never locked over the algorithm, which may be anybody's code.
@@ -82,7 +82,7 @@ impl Core {
         let algorithm = algorithm.unwrap_or_else(|| config.algorithm.build(None));
         let core = Self {
             emitter,
-            places: Places::new(),
+            places: Room::new(Queue::new()),
             partitions: Partitions::new(&config.partitions),
             meter: Meter::new(),
             machine: Mutex::new(Machine::new(config.bounds(), algorithm)),
@@ -213,9 +213,17 @@ impl Core {
         if self.emitter.wants_calls() {
             return None;
         }
-        let before = self.places.try_run()?;
-        self.meter.in_flight(before.running + 1);
-        Some(Permit::new(self.clone(), None))
+        self.try_run().then(|| Permit::new(self.clone(), None))
+    }
+
+    /// Takes a place if one is free and nobody waits for it.
+    #[inline]
+    fn try_run(&self) -> bool {
+        let has_place = self.places.try_run();
+        if has_place {
+            self.meter.in_flight(self.places.running());
+        }
+        has_place
     }
 
     /// Asks for a place.
@@ -223,8 +231,7 @@ impl Core {
         if self.partitions.claim(tag) {
             return Admission::Permit(self.run_anyway(tag));
         }
-        if let Some(before) = self.places.try_run() {
-            self.meter.in_flight(before.running + 1);
+        if self.try_run() {
             self.partitions.runs(tag);
             return Admission::Permit(Permit::new(self.clone(), tag));
         }
@@ -233,8 +240,8 @@ impl Core {
 
     /// Has a call run that has its place counted, however many do.
     fn run_anyway(self: &Arc<Self>, tag: Tag) -> Permit {
-        self.places.run_anyway();
-        self.meter.in_flight(self.places.counts().running);
+        self.places.run_anyway(self.turn());
+        self.meter.in_flight(self.places.running());
         Permit::new(self.clone(), tag)
     }
 
@@ -258,20 +265,9 @@ impl Core {
 
     /// Waits for a place if there is room to, for a call that its partition counts as one that waits.
     pub(super) fn queue_up(self: &Arc<Self>, tag: Tag, kind: Kind) -> Admission {
-        match self.places.arrive_late(tag) {
-            Late::Waits(slot) => {
-                if tag.is_some() {
-                    // One of its own may have left since it was asked for one, and found nobody here.
-                    self.places.look_again(self.turn());
-                }
-                Admission::Wait(Waiter::new(self.clone(), slot))
-            }
-            Late::Runs => {
-                self.partitions.moves_up(tag);
-                self.meter.in_flight(self.places.counts().running);
-                Admission::Permit(Permit::new(self.clone(), tag))
-            }
-            Late::Refused => {
+        match self.places.queue_up(tag, self.turn()) {
+            Some(slot) => Admission::Wait(Waiter::new(self.clone(), slot)),
+            None => {
                 self.partitions.waits_no_more(tag);
                 Admission::Refused(self.refuse(kind))
             }
@@ -281,7 +277,7 @@ impl Core {
     /// The longer the queue, the likelier; so that callers feel it before it is full, and not all at
     /// once.
     fn is_turned_away_by_chance(&self) -> bool {
-        let waiting = self.places.counts().waiting;
+        let waiting = self.places.waiting();
         let from = self.queue_from.load(Relaxed);
         let to = self.places.max_queue();
         waiting >= from && waiting < to && {
@@ -306,7 +302,7 @@ impl Core {
         if tag.is_some() {
             self.partitions.leaves(tag);
         }
-        self.places.leave(self.turn());
+        self.places.give_back(self.turn());
     }
 
     #[inline]

@@ -59,6 +59,7 @@ mod algorithm;
 mod baseline;
 mod config;
 mod core;
+mod counts;
 mod drift;
 mod future;
 mod gradient;

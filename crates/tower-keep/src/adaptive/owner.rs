@@ -18,14 +18,18 @@ impl Owner for Core {
     }
 
     fn granted(self: Arc<Self>, tag: &Tag, waited: impl FnOnce() -> Duration) -> Permit {
-        self.meter.in_flight(self.places.counts().running);
+        self.meter.in_flight(self.places.running());
         let mut permit = Permit::new(self, *tag);
         permit.announce(waited);
         permit
     }
 
-    fn waited_too_long(&self, waited: Duration) -> Rejection {
-        self.refuse(Kind::QueueTimeout { waited })
+    fn waited_too_long(
+        self: &Arc<Self>,
+        _: &Arc<Slot<Tag>>,
+        waited: Duration,
+    ) -> Result<Permit, Rejection> {
+        Err(self.refuse(Kind::QueueTimeout { waited }))
     }
 
     fn give_up(&self, slot: &Arc<Slot<Tag>>) {

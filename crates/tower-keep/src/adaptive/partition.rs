@@ -142,12 +142,12 @@ impl Partitions {
     pub(super) fn turn(&self, queue: &Queue<Tag>, is_free: bool) -> Option<usize> {
         let own = |tag| self.change(tag, |one, counts| counts.promote(one.share.load(Relaxed)));
         if !self.0.is_empty()
-            && let Some(next) = queue.iter().position(|slot| own(slot.tag))
+            && let Some(next) = queue.position(|tag| own(*tag))
         {
             return Some(next);
         }
-        let first = queue.front().filter(|_| is_free)?;
-        self.moves_up(first.tag);
+        let first = queue.first().filter(|_| is_free)?;
+        self.moves_up(*first);
         Some(0)
     }
 

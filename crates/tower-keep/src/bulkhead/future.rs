@@ -7,8 +7,9 @@ use std::{
 use pin_project::pin_project;
 use tower_service::Service;
 
-use super::{permit::Permit, wait::Wait};
+use super::{permit::Permit, permits::Permits};
 use crate::{
+    common::permits::{Wait, Waiter},
     protocol::{Protocol, Wire},
     rejection::Rejection,
 };
@@ -24,7 +25,6 @@ where
     #[pin]
     state: State<S, Req>,
     protocol: P,
-    wire: Wire,
 }
 
 #[pin_project(project = StateProjected)]
@@ -32,19 +32,29 @@ enum State<S, Req>
 where
     S: Service<Req>,
 {
-    /// Waiting for a place, with the service that was made ready for this call.
-    Queued {
-        #[pin]
-        wait: Wait,
-        call: Option<(S, Req)>,
-    },
     /// Running.
     Admitted {
         #[pin]
         inner: S::Future,
         permit: Option<Permit>,
     },
-    Refused(Option<Rejection>),
+    Unusual(Unusual<S, Req>),
+}
+
+/// What a call is that found no place at once. A type of its own, so that dropping a call that did is
+/// short.
+enum Unusual<S, Req> {
+    /// Waiting for a place. Boxed, so that other calls do not carry a timer about.
+    Queued(Pin<Box<Queued<S, Req>>>, Wire),
+    Refused(Option<Rejection>, Wire),
+}
+
+/// A call that waits, with the service that was made ready for it.
+#[pin_project]
+pub(super) struct Queued<S, Req> {
+    #[pin]
+    wait: Wait<Permits>,
+    call: Option<(S, Req)>,
 }
 
 impl<S, Req, P> ResponseFuture<S, Req, P>
@@ -52,34 +62,39 @@ where
     S: Service<Req>,
 {
     #[inline]
-    pub(super) fn admitted(inner: S::Future, permit: Permit, protocol: P, wire: Wire) -> Self {
+    pub(super) fn admitted(inner: S::Future, permit: Permit, protocol: P) -> Self {
         Self {
             state: State::Admitted {
                 inner,
                 permit: Some(permit),
             },
             protocol,
-            wire,
         }
     }
 
-    pub(super) fn queued(wait: Wait, service: S, request: Req, protocol: P, wire: Wire) -> Self {
+    #[inline]
+    pub(super) fn queued(queued: Pin<Box<Queued<S, Req>>>, protocol: P, wire: Wire) -> Self {
         Self {
-            state: State::Queued {
-                wait,
-                call: Some((service, request)),
-            },
+            state: State::Unusual(Unusual::Queued(queued, wire)),
             protocol,
-            wire,
         }
     }
 
+    #[inline]
     pub(super) fn refused(rejection: Rejection, protocol: P, wire: Wire) -> Self {
         Self {
-            state: State::Refused(Some(rejection)),
+            state: State::Unusual(Unusual::Refused(Some(rejection), wire)),
             protocol,
-            wire,
         }
+    }
+}
+
+impl<S, Req> Queued<S, Req> {
+    pub(super) fn new(waiter: Waiter<Permits>, service: S, request: Req) -> Pin<Box<Self>> {
+        Box::pin(Self {
+            wait: Wait::new(waiter),
+            call: Some((service, request)),
+        })
     }
 }
 
@@ -99,38 +114,38 @@ where
                     let outcome = ready!(inner.poll(cx));
                     return Poll::Ready(this.protocol.hold_taken(outcome, permit.take()));
                 }
-                StateProjected::Refused(rejection) => {
+                StateProjected::Unusual(Unusual::Refused(rejection, wire)) => {
                     let rejection = rejection.take().expect("polled after completion");
-                    return Poll::Ready(this.protocol.reject(*this.wire, rejection));
+                    return Poll::Ready(this.protocol.reject(*wire, rejection));
                 }
-                StateProjected::Queued { .. } => ready!(this.state.as_mut().poll_place(cx)),
+                StateProjected::Unusual(Unusual::Queued(queued, wire)) => {
+                    let wire = *wire;
+                    let next = ready!(queued.as_mut().poll_place(cx, wire));
+                    this.state.set(next);
+                }
             }
         }
     }
 }
 
-impl<S, Req> State<S, Req>
+impl<S, Req> Queued<S, Req>
 where
     S: Service<Req>,
 {
     /// Waits for the place. Apart, so that a call that found one at once is short.
     #[cold]
-    fn poll_place(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let StateProjected::Queued { wait, call } = self.as_mut().project() else {
-            return Poll::Ready(());
-        };
-        let next = match ready!(wait.poll(cx)) {
-            Err(rejection) => Self::Refused(Some(rejection)),
+    fn poll_place(self: Pin<&mut Self>, cx: &mut Context<'_>, wire: Wire) -> Poll<State<S, Req>> {
+        let this = self.project();
+        Poll::Ready(match ready!(this.wait.poll(cx)) {
+            Err(rejection) => State::Unusual(Unusual::Refused(Some(rejection), wire)),
             Ok(permit) => {
-                let (mut service, request) = call.take().expect("called once");
-                Self::Admitted {
+                let (mut service, request) = this.call.take().expect("called once");
+                State::Admitted {
                     inner: service.call(request),
                     permit: Some(permit),
                 }
             }
-        };
-        self.set(next);
-        Poll::Ready(())
+        })
     }
 }
 

@@ -2,7 +2,7 @@ use std::{fmt::Write, sync::Arc};
 
 use serde::Serialize;
 
-use super::{BulkheadConfig, permits::Permits, wait::Acquire};
+use super::{BulkheadConfig, acquire::Acquire, permits::Permits};
 use crate::{
     config::{ConfigError, steerable},
     observe::{Condition, Subscription, Vitals, Watch},

@@ -85,8 +85,8 @@ impl<P: Clone> Keyable for BulkheadLayer<P> {
     }
 
     fn is_idle(&self) -> bool {
-        // Every call that runs or waits shares it, and so does every handle.
-        Arc::strong_count(&self.permits) == 1
+        // Every call that waits shares it, and so does every handle; a call that runs has a place.
+        Arc::strong_count(&self.permits) == 1 && self.permits.counts().running == 0
     }
 
     fn steering(&self) -> BulkheadHandle {

@@ -39,20 +39,22 @@
 //!
 //! CPU-bound work wants places of its own, on threads of its own: see [`CpuBulkhead`].
 
+mod acquire;
 mod config;
 mod cpu;
 mod future;
 mod handle;
 mod layer;
+mod owner;
 mod permit;
 mod permits;
 mod service;
 mod state;
 #[cfg(test)]
 mod tests;
-mod wait;
 
 pub use self::{
+    acquire::Acquire,
     config::BulkheadConfig,
     cpu::{CpuBulkhead, CpuError},
     future::ResponseFuture,
@@ -60,7 +62,6 @@ pub use self::{
     layer::BulkheadLayer,
     permit::Permit,
     service::Bulkhead,
-    wait::Acquire,
 };
 
 pub(crate) const LAYER: &str = "bulkhead";

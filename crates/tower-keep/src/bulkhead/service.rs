@@ -1,5 +1,6 @@
 use std::{
     mem,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -8,14 +9,14 @@ use std::{
 use tower_service::Service;
 
 use super::{
-    future::ResponseFuture,
+    future::{Queued, ResponseFuture},
     permit::Permit,
     permits::{Admission, Permits},
-    wait::Wait,
 };
 use crate::{
-    common::macros::inner_accessors,
-    protocol::{Http, Inspect, Protocol, Wire},
+    common::{macros::inner_accessors, permits::Waiter},
+    protocol::{Http, Inspect, Protocol},
+    rejection::Rejection,
 };
 
 /// A service that at most so many calls are in at once. Made by
@@ -55,40 +56,60 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let wire = self.protocol.wire(&request);
-        match self.permits.try_run_unseen() {
-            Some(permit) => {
-                let inner = self.inner.call(request);
-                ResponseFuture::admitted(inner, permit, self.protocol.clone(), wire)
+        let protocol = self.protocol.clone();
+        let is_unseen = !self.permits.emitter.wants_calls();
+        if is_unseen && let Some(permit) = self.permits.try_run() {
+            return ResponseFuture::admitted(self.inner.call(request), permit, protocol);
+        }
+        match self.admit_with_care(is_unseen) {
+            Ok(permit) => ResponseFuture::admitted(self.inner.call(request), permit, protocol),
+            Err(Refused::For(rejection)) => {
+                let wire = protocol.wire(&request);
+                ResponseFuture::refused(rejection, protocol, wire)
             }
-            None => self.call_with_care(request, wire),
+            Err(Refused::MustWait(waiter)) => {
+                let wire = protocol.wire(&request);
+                ResponseFuture::queued(self.queued(waiter, request), protocol, wire)
+            }
         }
     }
 }
 
-impl<S, P: Clone> Bulkhead<S, P> {
+/// Why a call does not run at once.
+enum Refused {
+    MustWait(Waiter<Permits>),
+    For(Rejection),
+}
+
+impl<S, P> Bulkhead<S, P> {
     /// For a call that somebody wants to be told of, or that finds no place. Apart, so that the usual
     /// call is short.
     #[inline(never)]
-    fn call_with_care<Req>(&mut self, request: Req, wire: Wire) -> ResponseFuture<S, Req, P>
-    where
-        S: Service<Req> + Clone,
-    {
-        let protocol = self.protocol.clone();
-        match self.permits.arrive() {
+    fn admit_with_care(&self, is_late: bool) -> Result<Permit, Refused> {
+        let admission = if is_late {
+            self.permits.arrive_late()
+        } else {
+            self.permits.arrive()
+        };
+        match admission {
             Admission::Permit(mut permit) => {
-                permit.announce(|| Duration::ZERO);
-                ResponseFuture::admitted(self.inner.call(request), permit, protocol, wire)
+                permit.announce(&self.permits, || Duration::ZERO);
+                Ok(permit)
             }
-            Admission::Refused(rejection) => ResponseFuture::refused(rejection, protocol, wire),
-            Admission::Wait(waiter) => {
-                // The service that was made ready goes into the queue; its clone stays here.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                let wait = Wait::new(self.permits.clone(), waiter);
-                ResponseFuture::queued(wait, ready, request, protocol, wire)
-            }
+            Admission::Refused(rejection) => Err(Refused::For(rejection)),
+            Admission::Wait(waiter) => Err(Refused::MustWait(waiter)),
         }
+    }
+
+    #[cold]
+    fn queued<Req>(&mut self, waiter: Waiter<Permits>, request: Req) -> Pin<Box<Queued<S, Req>>>
+    where
+        S: Clone,
+    {
+        // The service that was made ready goes into the queue; its clone stays here.
+        let clone = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, clone);
+        Queued::new(waiter, ready, request)
     }
 }
 

@@ -25,11 +25,17 @@ mod models;
 pub(crate) mod name;
 pub(crate) mod notify;
 #[cfg(feature = "adaptive")]
+#[cfg(any(feature = "adaptive", feature = "bulkhead"))]
 pub(crate) mod permits;
 pub(crate) mod rare;
 #[cfg(any(feature = "hedge", feature = "retry"))]
 pub(crate) mod spare;
 pub(crate) mod statics;
+#[cfg(any(
+    feature = "adaptive",
+    feature = "bulkhead",
+    feature = "circuit-breaker"
+))]
 pub(crate) mod stripe;
 #[cfg(feature = "balance")]
 pub(crate) mod swap;

@@ -1,30 +1,60 @@
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, OnceLock},
 };
 
 use super::statics::{Acquire, AtomicBool, Release, RwLock, read, write};
 
-/// What a layer is called in events, metrics, rejections and snapshots; cheap to clone, and cheaper
-/// if it is empty.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Name(Option<Arc<str>>);
+/// What a layer is called in events, metrics, rejections and snapshots.
+///
+/// A name is kept for as long as the process, once, so that whatever bears it, each refusal for one, is
+/// copied and dropped for nothing: programs have as many as they have layers. What callers choose is a
+/// [`Key`].
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Name(&'static str);
 
 impl Name {
-    pub(crate) const EMPTY: Self = Self(None);
+    pub(crate) const EMPTY: Self = Self("");
 
     pub(crate) fn new(name: impl AsRef<str>) -> Self {
+        static ALL: RwLock<BTreeSet<&'static str>> = RwLock::new(BTreeSet::new());
         let name = name.as_ref();
-        Self((!name.is_empty()).then(|| Arc::from(name)))
+        if name.is_empty() {
+            return Self::EMPTY;
+        }
+        let mut all = write(&ALL);
+        if let Some(known) = all.get(name) {
+            return Self(known);
+        }
+        let kept = String::leak(name.to_owned());
+        all.insert(kept);
+        Self(kept)
+    }
+
+    #[inline]
+    pub(crate) const fn as_str(&self) -> &'static str {
+        self.0
+    }
+}
+
+/// Which of a layer's keys something is about, none as a rule; cheap to clone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Key(Option<Arc<str>>);
+
+impl Key {
+    pub(crate) fn new(key: &str) -> Self {
+        Self((!key.is_empty()).then(|| Arc::from(key)))
     }
 
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
+}
 
-    #[cfg(feature = "metrics")]
-    pub(crate) fn shared(&self) -> Arc<str> {
-        self.0.clone().unwrap_or_default()
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -58,13 +88,12 @@ impl Nameplate {
         if self.is_renamed.load(Acquire) {
             return self.later_name();
         }
-        self.first.get().cloned().unwrap_or_default()
+        self.first.get().copied().unwrap_or_default()
     }
 
     #[cold]
     fn later_name(&self) -> Name {
-        let name = read(&self.later);
-        name.clone()
+        *read(&self.later)
     }
 }
 

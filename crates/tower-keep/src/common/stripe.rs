@@ -94,6 +94,38 @@ impl<T> Stripes<T> {
     }
 }
 
+/// A `T` for each of the stripes, or one for all, of something that lives long enough by itself.
+#[derive(Debug)]
+pub(crate) struct Row<T>(Box<[Stripe<T>]>);
+
+impl<T: Default> Row<T> {
+    /// One for each stripe.
+    pub(crate) fn of_all() -> Self {
+        Self((0..*COUNT).map(|_| Stripe::default()).collect())
+    }
+
+    /// One.
+    pub(crate) fn of_one() -> Self {
+        Self([Stripe::default()].into())
+    }
+}
+
+impl<T> Row<T> {
+    pub(crate) fn is_one(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// That of the thread that asks.
+    #[inline]
+    pub(crate) fn mine(&self) -> &T {
+        &self.0[thread() & (self.0.len() - 1)].0
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|stripe| &stripe.0)
+    }
+}
+
 /// A number for this thread, counted up from 0.
 #[inline]
 fn thread() -> usize {

@@ -9,7 +9,7 @@ use super::{Event, EventKind, Fact, Subscription, record, subscription};
 use crate::{
     common::{
         clock,
-        name::{Name, Nameplate},
+        name::{Key, Name, Nameplate},
         statics::{AtomicBool, Relaxed, RwLock, read, write},
     },
     config::changes,
@@ -129,7 +129,7 @@ impl Listeners {
 pub(crate) struct Emitter {
     voice: Arc<Voice>,
     /// Which of the layer's keys speaks, if it has any.
-    key: Name,
+    key: Key,
 }
 
 struct Voice {
@@ -146,7 +146,7 @@ impl Emitter {
                 name: Nameplate::default(),
                 listeners: Listeners::new(),
             }),
-            key: Name::default(),
+            key: Key::default(),
         }
     }
 
@@ -154,7 +154,7 @@ impl Emitter {
     pub(crate) fn for_key(&self, key: &str) -> Self {
         Self {
             voice: self.voice.clone(),
-            key: Name::new(key),
+            key: Key::new(key),
         }
     }
 

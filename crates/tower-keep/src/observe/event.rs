@@ -3,7 +3,10 @@ use std::time::Duration;
 use super::Decision;
 use crate::{
     classify::Class,
-    common::{clock::Instant, name::Name},
+    common::{
+        clock::Instant,
+        name::{Key, Name},
+    },
     context::CorrelationId,
     rejection::Kind,
 };
@@ -15,7 +18,7 @@ pub struct Event {
     /// The layer: its module's name, such as `circuit_breaker`.
     pub layer: &'static str,
     pub(super) name: Name,
-    pub(super) key: Name,
+    pub(super) key: Key,
     /// When, in tokio time.
     pub at: Instant,
     /// The correlation id of the request it happened to, where the

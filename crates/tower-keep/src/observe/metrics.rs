@@ -48,11 +48,10 @@ pub struct Metrics;
 impl Observer for Metrics {
     fn on_event(&self, event: &Event) {
         let layer = event.layer;
-        let name = event.name.shared();
+        let name = event.name.as_str();
         match &event.kind {
             EventKind::CallAdmitted { waited } => {
-                gauge!("tower_keep_in_flight", "layer" => layer, "name" => name.clone())
-                    .increment(1);
+                gauge!("tower_keep_in_flight", "layer" => layer, "name" => name).increment(1);
                 histogram!("tower_keep_queue_wait_seconds", "layer" => layer, "name" => name)
                     .record(waited.as_secs_f64());
             }
@@ -61,7 +60,7 @@ impl Observer for Metrics {
             }
             EventKind::CallFinished { class, elapsed } => {
                 let outcome = class.as_str();
-                counter!("tower_keep_calls_total", "layer" => layer, "name" => name.clone(), "outcome" => outcome)
+                counter!("tower_keep_calls_total", "layer" => layer, "name" => name, "outcome" => outcome)
                     .increment(1);
                 histogram!("tower_keep_call_duration_seconds", "layer" => layer, "name" => name)
                     .record(elapsed.as_secs_f64());
@@ -143,12 +142,7 @@ impl Observer for Metrics {
     }
 }
 
-fn reject(
-    layer: &'static str,
-    name: std::sync::Arc<str>,
-    reason: &'static str,
-    enforced: &'static str,
-) {
+fn reject(layer: &'static str, name: &'static str, reason: &'static str, enforced: &'static str) {
     counter!("tower_keep_rejections_total", "layer" => layer, "name" => name, "reason" => reason, "enforced" => enforced)
         .increment(1);
 }

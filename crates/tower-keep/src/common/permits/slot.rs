@@ -3,13 +3,14 @@ use std::task::{Context, Poll, Waker};
 use crate::common::sync::{self, Mutex, MutexGuard};
 
 /// Where the one who waits and the one who hands over meet.
+#[derive(Debug)]
 pub(crate) struct Slot<T = ()> {
     /// Whatever the owner of the places has to know of the one who waits.
     pub(crate) tag: T,
     meeting: Mutex<Meeting>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Meeting {
     granted: bool,
     waker: Option<Waker>,

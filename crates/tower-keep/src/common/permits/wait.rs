@@ -25,8 +25,13 @@ pub(crate) trait Owner {
     fn granted(self: Arc<Self>, tag: &Self::Tag, waited: impl FnOnce() -> Duration)
     -> Self::Permit;
 
-    /// Turns away a call that has waited for too long.
-    fn waited_too_long(&self, waited: Duration) -> Rejection;
+    /// Decides on a call that has waited for too long. It runs with the permit, if there is one, and
+    /// is out of the queue then; else it leaves it.
+    fn waited_too_long(
+        self: &Arc<Self>,
+        slot: &Arc<Slot<Self::Tag>>,
+        waited: Duration,
+    ) -> Result<Self::Permit, Rejection>;
 
     /// Somebody stops waiting. If a place was handed over just before, it goes to the next.
     fn give_up(&self, slot: &Arc<Slot<Self::Tag>>);
@@ -97,7 +102,7 @@ impl<O: Owner> Future for Wait<O> {
         let owner = this
             .waiter
             .owner
-            .as_deref()
+            .as_ref()
             .expect("not polled after it was ready");
         let since = *this.since.get_or_insert_with(clock::now);
         if this.timer.is_none() {
@@ -108,6 +113,10 @@ impl<O: Owner> Future for Wait<O> {
         }
         let timer = this.timer.as_pin_mut().expect("set above");
         ready!(timer.poll(cx));
-        Poll::Ready(Err(owner.waited_too_long(clock::now() - since)))
+        let decided = owner.waited_too_long(&this.waiter.slot, clock::now() - since);
+        if decided.is_ok() {
+            this.waiter.owner = None;
+        }
+        Poll::Ready(decided)
     }
 }
