@@ -89,7 +89,7 @@ impl Guard for ChaosGuard {
             Projected::None => poll(cx),
             Projected::Truncate(0) => Poll::Ready(None),
             Projected::Reset(0) => {
-                let rejection = Rejection::new(Kind::FaultInjected, LAYER, this.name.clone());
+                let rejection = Rejection::new(Kind::FaultInjected, LAYER, *this.name);
                 Poll::Ready(Some(Err(rejection.into())))
             }
             Projected::Truncate(left) | Projected::Reset(left) => {

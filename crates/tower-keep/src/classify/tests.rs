@@ -136,7 +136,7 @@ fn the_end_of_a_good_answer_decides() {
 #[test]
 fn refusals_of_ours_are_not_the_services_fault_unless_it_was_running() {
     let name = Name::new("");
-    let full = Rejection::new(Kind::BulkheadFull { limit: 1 }, "bulkhead", name.clone());
+    let full = Rejection::new(Kind::BulkheadFull { limit: 1 }, "bulkhead", name);
     let late = Kind::DeadlineExceeded {
         phase: Phase::Head,
         after: Duration::from_secs(1),

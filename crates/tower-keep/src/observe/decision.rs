@@ -313,7 +313,7 @@ impl Decision {
             };
             notes.entries.push(Entry {
                 layer: event.layer,
-                name: event.name.clone(),
+                name: event.name,
                 at: event.at.saturating_duration_since(*started),
                 attempt,
                 kind: event.kind.clone(),

@@ -177,7 +177,7 @@ async fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
     for (number, step) in std::iter::once(first).chain(steps).enumerate() {
         match step.clone() {
             Step::Arrive => {
-                prop_assert_eq!(real.arrive(number), model.arrive(number), "{}", number)
+                prop_assert_eq!(real.arrive(number), model.arrive(number), "{}", number);
             }
             Step::Leave(which) => {
                 if let Some(at) = which.checked_rem(real.running.len()) {

@@ -59,7 +59,7 @@ impl<T> Room<Queue<T>> {
     /// So many from now on. Whoever waits may have a place now; whoever runs keeps his.
     pub(crate) fn configure(&self, limit: u32, max_queue: u32, choose: impl Choose<T>) {
         self.wake(choose, |queue, turn| {
-            queue.configure(limit, max_queue, turn)
+            queue.configure(limit, max_queue, turn);
         });
     }
 
