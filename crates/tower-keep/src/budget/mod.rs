@@ -7,12 +7,10 @@
 mod config;
 #[cfg(all(test, keep_loom))]
 mod models;
-mod pot;
+pub(crate) mod pot;
 #[cfg(test)]
 mod tests;
 
-#[cfg(any(feature = "hedge", feature = "retry"))]
-pub(crate) use self::pot::Source;
 pub use self::{config::BudgetConfig, pot::Budget};
 
 /// Whose configuration it is that [`Budget::new`] is given.

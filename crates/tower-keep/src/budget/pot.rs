@@ -33,6 +33,10 @@ use crate::{
 pub struct Budget(pub(super) Arc<Pot>);
 
 /// Where calls of one service are counted.
+#[allow(
+    dead_code,
+    reason = "the layers that call one service again and again count so"
+)]
 pub(crate) struct Source(Arc<Stripe<AtomicU64>>);
 
 /// Nothing here guards other memory, so all of it is relaxed.
@@ -144,12 +148,20 @@ impl Budget {
 
     /// A place to count calls in, for a service that makes them one after the other: it need not look
     /// for one at each.
+    #[allow(
+        dead_code,
+        reason = "the layers that call one service again and again count so"
+    )]
     pub(crate) fn source(&self) -> Source {
         Source(self.0.calls.next().clone())
     }
 
     /// Counts a call of a source, which must be one of this budget's.
     #[inline]
+    #[allow(
+        dead_code,
+        reason = "the layers that call one service again and again count so"
+    )]
     pub(crate) fn record_call_of(&self, source: &Source) {
         self.record(&source.0);
     }

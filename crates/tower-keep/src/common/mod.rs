@@ -31,11 +31,6 @@ pub(crate) mod rare;
 #[cfg(any(feature = "hedge", feature = "retry"))]
 pub(crate) mod spare;
 pub(crate) mod statics;
-#[cfg(any(
-    feature = "adaptive",
-    feature = "bulkhead",
-    feature = "circuit-breaker"
-))]
 pub(crate) mod stripe;
 #[cfg(feature = "balance")]
 pub(crate) mod swap;

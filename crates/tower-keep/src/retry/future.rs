@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::{Replay, shared::Shared, state::Failed};
 use crate::{
-    budget::Source,
+    budget::pot::Source,
     classify::Verdict,
     common::{
         clock,

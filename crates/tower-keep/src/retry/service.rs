@@ -13,7 +13,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    budget::Source,
+    budget::pot::Source,
     common::spare::{Held, Spare},
     observe::in_attempt,
     protocol::{Http, Inspect, Protocol},
