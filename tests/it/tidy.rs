@@ -191,6 +191,7 @@ fn each_outside_thing_has_one_home() {
                 "chaos/token.rs",
                 "classify/hints.rs",
                 "common/clock/",
+                "common/unique.rs",
                 "health/",
             ],
         ),
