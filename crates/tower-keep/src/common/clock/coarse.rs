@@ -3,6 +3,7 @@
 use std::{cell::Cell, time::Duration};
 
 use super::{NANOS_PER_MILLI, millis_now, nanos_now, pausable::PAUSABLE};
+use crate::common::local::thread_local;
 
 /// The present in whole milliseconds, as a call of this thread saw it shortly before.
 ///

@@ -3,6 +3,7 @@
 use std::{cell::Cell, time::Duration};
 
 use super::{Instant, NANOS_PER_MILLI, nanos_now, to_nanos};
+use crate::common::local::thread_local;
 
 /// The present in whole milliseconds, counted as [`nanos_now`] does.
 #[inline]

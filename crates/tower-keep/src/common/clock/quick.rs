@@ -10,6 +10,7 @@ use std::{cell::Cell, sync::LazyLock, time::Duration};
 use quanta::Clock;
 
 use super::{now, to_nanos, whole_nanos};
+use crate::common::local::thread_local;
 
 /// The present as [`to_nanos`] gives it, almost: some nanoseconds off, twenty microseconds at the
 /// worst, and as much between two threads. May step back by as much.
