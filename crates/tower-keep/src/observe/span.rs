@@ -6,27 +6,22 @@ use crate::context::{CorrelationId, TraceParent};
 /// A span that is entered and left by hand, because a guard would borrow from what moves in between.
 #[derive(Clone)]
 pub(crate) struct Span {
-    /// In a box, and none if no subscriber is interested, so that requests that nobody logs are small.
     #[cfg(feature = "tracing")]
-    span: Option<Box<tracing::Span>>,
+    span: tracing::Span,
 }
 
 #[cfg(feature = "tracing")]
 impl Span {
     /// A span `request` inside the present one; disabled if no subscriber is interested.
     pub(crate) fn open(id: &CorrelationId, trace: Option<TraceParent>) -> Self {
-        if tracing::level_filters::LevelFilter::current() < tracing::Level::INFO {
-            return Self { span: None };
-        }
         let trace_id = trace.map(|trace| tracing::field::display(TraceId(trace.trace_id())));
-        let span = tracing::info_span!(
-            target: "tower_keep",
-            "request",
-            correlation_id = %id,
-            trace_id,
-        );
         Self {
-            span: (!span.is_none()).then(|| Box::new(span)),
+            span: tracing::info_span!(
+                target: "tower_keep",
+                "request",
+                correlation_id = %id,
+                trace_id,
+            ),
         }
     }
 
@@ -34,16 +29,14 @@ impl Span {
     /// [`exit`](Self::exit).
     #[inline]
     pub(crate) fn enter(&self) {
-        if let Some(span) = &self.span {
-            span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
-        }
+        self.span
+            .with_subscriber(|(id, subscriber)| subscriber.enter(id));
     }
 
     #[inline]
     pub(crate) fn exit(&self) {
-        if let Some(span) = &self.span {
-            span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
-        }
+        self.span
+            .with_subscriber(|(id, subscriber)| subscriber.exit(id));
     }
 }
 
