@@ -3,8 +3,9 @@
 //! One thread, two, four and so on up to the number of cores, and at least two; each calls a clone of
 //! the same service in a loop, which is the worst that can happen to what they share. The ratio is all
 //! that they do together by what one does alone: 2.0 for two threads that do not meet, less than 1.0
-//! where another thread makes things worse. Samples in which the threads had to wait for their cores are
-//! left out. Arguments are parts of names (`layer/whose`); `--quick` is no measurement.
+//! where another thread makes things worse. Time in which a thread had to wait for its core does not
+//! count, and samples with much of it are left out: `samples` says how many were good of 15. Arguments
+//! are parts of names (`layer/whose`); `--quick` is no measurement.
 
 use std::{env, fs, path::Path, process::ExitCode, thread, time::Duration};
 

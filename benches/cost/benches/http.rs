@@ -42,7 +42,7 @@ struct Sample {
 }
 
 fn main() -> ExitCode {
-    if web::serve() {
+    if web::serve(web::app) {
         return ExitCode::SUCCESS;
     }
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -99,7 +99,7 @@ fn sample(server: &Server, lasting: Duration) -> io::Result<Sample> {
     let before = server.scheduled();
     let load = runtime.block_on(web::load(server.port, CONNECTIONS, lasting))?;
     let cpu = server.scheduled().since(before).ran;
-    assert_eq!(load.bad, 0, "answers that are not 200");
+    assert_eq!(load.bad, 0, "answers that are not 200 and hello");
     let micros = |one: Duration| one.as_secs_f64() * 1e6;
     Ok(Sample {
         per_second: load.per_second,
@@ -159,7 +159,7 @@ fn print(rows: &[Row]) {
 /// The instructions of a request, ours and the peers'.
 fn instructions() -> ExitCode {
     let mut cases = Cases::default();
-    web::add(&mut cases, &APPS);
+    web::add(&mut cases, &APPS, web::app);
     if callgrind::is_inside() {
         callgrind::inside(cases);
         return ExitCode::SUCCESS;

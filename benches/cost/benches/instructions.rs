@@ -53,7 +53,8 @@ fn report(now: &[(String, f64)], all: bool) -> ExitCode {
         let bare = format!("bare/admitted/{input}");
         let counted = now.iter().find(|(name, _)| *name == bare);
         let bare = counted.map_or_else(|| baseline.get(&bare), |(_, bare)| Some(*bare));
-        let number = |number: Option<f64>| number.map_or("-".to_owned(), |n| format!("{n:.0}"));
+        let number =
+            |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |n| format!("{n:.0}"));
         println!(
             "{name:36} {:>9} {:>9} {:>9}",
             number(Some(*instructions)),

@@ -38,8 +38,10 @@ const TIMED: Agreed = Agreed::TIMED;
 pub struct Shared {
     /// `layer/whose`.
     pub name: &'static str,
-    run: Box<dyn Fn(&Workers, Duration) -> Sample>,
+    run: Run,
 }
+
+type Run = Box<dyn Fn(&Workers, Duration) -> Sample>;
 
 /// Calls a second, and whether the threads had their cores for themselves.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +149,7 @@ where
 }
 
 /// Ours and everybody else's.
+#[inline]
 #[must_use]
 pub fn shared() -> Vec<Shared> {
     let mut all = Vec::new();

@@ -1,6 +1,11 @@
 //! What the benches of this package have in common: services that do nothing, and the calls made to
 //! them through layers.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is measured is real time, on threads of the benches' own"
+)]
+
 mod baseline;
 pub mod callgrind;
 mod case;

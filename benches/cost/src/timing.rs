@@ -164,12 +164,11 @@ pub fn measure(cases: &mut [Case], plan: Plan) -> Vec<Samples> {
     for round in 0..plan.rounds {
         // Nobody always follows the same one.
         for step in 0..cases.len() {
-            let at = (step * 7 + round) % cases.len();
-            let at = if cases.len() % 7 == 0 {
-                (step + round) % cases.len()
-            } else {
-                at
+            let step = match round % 2 {
+                0 => step,
+                _ => cases.len() - 1 - step,
             };
+            let at = (step + round) % cases.len();
             let took = timed(&mut cases[at], calls[at]);
             samples[at].0.push(took / calls[at] as f64);
         }

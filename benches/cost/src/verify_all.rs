@@ -1,4 +1,4 @@
-//! The checks of each layer that is timed.
+//! The checks of each layer that is timed; `inline` as these are.
 
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ const SMALL: Agreed = Agreed {
 /// # Errors
 ///
 /// What was seen, if one of them does not do what it is there for.
+#[inline]
 pub fn verify() -> Result<Vec<String>, Vec<String>> {
     let mut seen = Vec::new();
     layers(&mut |name, one| seen.push((name, one)));
@@ -64,6 +65,7 @@ pub fn verify() -> Result<Vec<String>, Vec<String>> {
     if is_good { Ok(lines) } else { Err(lines) }
 }
 
+#[inline]
 fn layers(see: &mut dyn FnMut(&'static str, Seen)) {
     let places = TIMED.places;
     let s = Scripted;
@@ -153,7 +155,7 @@ fn layers(see: &mut dyn FnMut(&'static str, Seen)) {
     );
     see(
         "correlation_id, tower-http",
-        identifies(towers::request_id(towers::SystemUuid).layer(s)),
+        identifies(towers::request_id().layer(s)),
     );
 
     // These bring a runtime of their own.
@@ -189,6 +191,7 @@ fn layers(see: &mut dyn FnMut(&'static str, Seen)) {
     see("hedge, tower-resilience", hedges(hedge.layer(s)));
 }
 
+#[inline]
 fn stacks(see: &mut dyn FnMut(&'static str, Seen)) {
     let s = Scripted;
     let places = TIMED.places;

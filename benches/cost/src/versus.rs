@@ -1,4 +1,7 @@
 //! Ours and everybody else's side by side: `layer/path/input/whose`.
+//!
+//! All is `inline`, so that it is compiled where it is used and not for those who only count
+//! instructions.
 
 use std::time::Duration;
 
@@ -6,7 +9,7 @@ use http::{Request, Response};
 use tower::{
     hedge::Hedge, limit::ConcurrencyLimit, limit::RateLimit, load_shed::LoadShed, timeout::Timeout,
 };
-use tower_http::{request_id::MakeRequestUuid, timeout::TimeoutLayer as HttpTimeoutLayer};
+use tower_http::timeout::TimeoutLayer as HttpTimeoutLayer;
 use tower_keep::{
     adaptive::AdaptiveLayer,
     bulkhead::BulkheadLayer,
@@ -102,6 +105,7 @@ macro_rules! refused {
 }
 
 /// All of it.
+#[inline]
 #[must_use]
 pub fn versus() -> Cases {
     let mut cases = Cases::default();
@@ -116,6 +120,7 @@ pub fn versus() -> Cases {
     cases
 }
 
+#[inline]
 fn breakers(cases: &mut Cases) {
     plain!(cases, "circuit_breaker/admitted", "tower-keep", s => CircuitBreakerLayer::new().plain().layer(s));
     http!(cases, "circuit_breaker/admitted", "tower-keep", s => CircuitBreakerLayer::new().layer(s));
@@ -137,6 +142,7 @@ fn breakers(cases: &mut Cases) {
         s => recloser(s), fail);
 }
 
+#[inline]
 fn limits(cases: &mut Cases) {
     plain!(cases, "bulkhead/admitted", "tower-keep", s => BulkheadLayer::new(TIMED.places).plain().layer(s));
     http!(cases, "bulkhead/admitted", "tower-keep", s => BulkheadLayer::new(TIMED.places).layer(s));
@@ -173,6 +179,7 @@ fn limits(cases: &mut Cases) {
     });
 }
 
+#[inline]
 fn rates(cases: &mut Cases) {
     plain!(cases, "rate_limit/admitted", "tower-keep", s => RateLimitLayer::new(ours::rate(TIMED)).plain().layer(s));
     http!(cases, "rate_limit/admitted", "tower-keep", s => RateLimitLayer::new(ours::rate(TIMED)).layer(s));
@@ -223,6 +230,7 @@ fn rates(cases: &mut Cases) {
     );
 }
 
+#[inline]
 fn timeouts(cases: &mut Cases) {
     plain!(cases, "timeout/admitted", "tower-keep", s => TimeoutLayer::new(TIMED.timeout).plain().layer(s));
     http!(cases, "timeout/admitted", "tower-keep", s => TimeoutLayer::new(TIMED.timeout).layer(s));
@@ -237,6 +245,7 @@ fn timeouts(cases: &mut Cases) {
     pending!(cases, "timeout/pending", "tower-resilience", s => tr::timeout(TIMED.timeout).layer(s));
 }
 
+#[inline]
 fn more_attempts(cases: &mut Cases) {
     plain!(cases, "retry/admitted", "tower-keep", s => RetryLayer::default().plain().layer(s));
     http!(cases, "retry/admitted", "tower-keep", s => RetryLayer::default().layer(s));
@@ -267,12 +276,13 @@ fn more_attempts(cases: &mut Cases) {
     });
 }
 
+#[inline]
 fn ids(cases: &mut Cases) {
     http!(cases, "correlation_id/admitted", "tower-keep", s => CorrelationIdLayer::new().layer(s));
-    http!(cases, "correlation_id/admitted", "tower-http", s => towers::request_id(towers::SystemUuid).layer(s));
-    http!(cases, "correlation_id/admitted", "tower-http, our random numbers", s => towers::request_id(MakeRequestUuid).layer(s));
+    http!(cases, "correlation_id/admitted", "tower-http", s => towers::request_id().layer(s));
 }
 
+#[inline]
 fn stacks(cases: &mut Cases) {
     plain!(cases, "five/admitted", "tower-keep", s => ours::five(TIMED).layer(s));
     http!(cases, "five/admitted", "tower-keep", s => ours::five_http(TIMED).layer(s));
@@ -297,9 +307,9 @@ fn stacks(cases: &mut Cases) {
         Stack::new(ours::five_http(TIMED), CorrelationIdLayer::new()).layer(s));
     http!(cases, "five_with_id/admitted", "tower-resilience", s => {
         let five = tr::five::<Request<Empty>, Response<Empty>, _>(TIMED);
-        towers::request_id(towers::SystemUuid).layer(five.layer(s))
+        towers::request_id().layer(five.layer(s))
     });
     http!(cases, "five_with_id/admitted", "best of peers", s => {
-        towers::request_id(towers::SystemUuid).layer(best(s, TIMED))
+        towers::request_id().layer(best(s, TIMED))
     });
 }

@@ -22,6 +22,10 @@ pub fn cases() -> Cases {
     passing::add(&mut cases);
     refused::add(&mut cases);
     stacks::add(&mut cases);
-    crate::web::add(&mut cases, &["bare", "server_stack", "six"]);
+    crate::web::add(
+        &mut cases,
+        &["bare", "server_stack", "six"],
+        crate::web::our_app,
+    );
     cases
 }

@@ -44,6 +44,7 @@ pub fn governor_spent<S>(inner: S, burst: u32) -> Governed<S> {
 }
 
 /// One limit for all callers: `period` a call, `burst` at once.
+#[must_use]
 pub fn tower_governor(
     period: Duration,
     burst: u32,

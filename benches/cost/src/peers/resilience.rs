@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tower_layer::Stack;
 use tower_resilience_bulkhead::BulkheadLayer;
 use tower_resilience_circuitbreaker::CircuitBreakerLayer;
 use tower_resilience_hedge::HedgeLayer;
@@ -121,24 +122,19 @@ pub fn hedge(delay: Duration) -> HedgeLayer {
         .build()
 }
 
-/// Its five, from outside in: timeout, rate limit, retry, breaker, bulkhead.
-pub fn five<Req, Res, E>(
-    agreed: Agreed,
-) -> tower_layer::Stack<
+/// Timeout, rate limit, retry, breaker and bulkhead, from outside in.
+pub type Five<Req, Res, E> = Stack<
     BulkheadLayer,
-    tower_layer::Stack<
+    Stack<
         CircuitBreakerLayer,
-        tower_layer::Stack<
-            RetryLayer<Req, Res, E>,
-            tower_layer::Stack<RateLimiterLayer, TimeLimiterLayer>,
-        >,
+        Stack<RetryLayer<Req, Res, E>, Stack<RateLimiterLayer, TimeLimiterLayer>>,
     >,
-> {
+>;
+
+/// Its five.
+#[must_use]
+pub fn five<Req, Res, E>(agreed: Agreed) -> Five<Req, Res, E> {
     let rate = rate_bucket(agreed.rate, agreed.period);
-    let outer = tower_layer::Stack::new(rate, timeout(agreed.timeout));
-    let outer = tower_layer::Stack::new(retry(), outer);
-    tower_layer::Stack::new(
-        bulkhead_reject(agreed.places),
-        tower_layer::Stack::new(breaker(), outer),
-    )
+    let outer = Stack::new(retry(), Stack::new(rate, timeout(agreed.timeout)));
+    Stack::new(bulkhead_reject(agreed.places), Stack::new(breaker(), outer))
 }

@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
-use rustix::rand::{GetRandomFlags, getrandom};
 use tower::{
     retry::{
         Policy, Retry,
@@ -16,9 +14,7 @@ use tower::{
     },
     util::rng::HasherRng,
 };
-use tower_http::request_id::{
-    MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
-};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_layer::Stack;
 
 /// Two more attempts, without a budget.
@@ -104,27 +100,14 @@ impl<Req: Clone> tower::hedge::Policy<Req> for Always {
 /// How long tower's hedge collects what is usual before it goes by that.
 pub const HEDGE_PERIOD: Duration = Duration::from_millis(100);
 
-/// A random UUID by the system's generator: what tower-http's own `MakeRequestUuid` comes down to where
-/// nobody else in the build, as we do, asks the `uuid` crate for a faster one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemUuid;
-
-impl MakeRequestId for SystemUuid {
-    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        let mut bytes = [0_u8; 16];
-        getrandom(&mut bytes, GetRandomFlags::empty()).ok()?;
-        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
-        Some(RequestId::new(id.to_string().parse().ok()?))
-    }
-}
-
 /// tower-http's two layers around an id: one makes it, the other gives it back.
+///
+/// It asks the system for each id. Nobody in this build may turn on `fast-rng` of the `uuid` crate, which
+/// would change that for tower-http too.
 #[must_use]
-pub fn request_id<M: MakeRequestId>(
-    make: M,
-) -> Stack<PropagateRequestIdLayer, SetRequestIdLayer<M>> {
+pub fn request_id() -> Stack<PropagateRequestIdLayer, SetRequestIdLayer<MakeRequestUuid>> {
     Stack::new(
         PropagateRequestIdLayer::x_request_id(),
-        SetRequestIdLayer::x_request_id(make),
+        SetRequestIdLayer::x_request_id(MakeRequestUuid),
     )
 }

@@ -42,7 +42,7 @@ pub fn overhead(rows: &[Row]) -> String {
             "| {name} | **{} ns** | {} | {} |",
             short(ours.added_ns.max(0.0)),
             ours.allocations
-                .map_or("-".to_owned(), |(count, _)| count.to_string()),
+                .map_or_else(|| "-".to_owned(), |(count, _)| count.to_string()),
             others.join("; "),
         );
     }

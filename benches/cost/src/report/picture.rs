@@ -32,7 +32,9 @@ text{font:13px system-ui,sans-serif;fill:#24292f}\
 pub fn picture(rows: &[Row]) -> String {
     let mut body = String::new();
     let mut y = 64.0;
-    let most = rows.iter().map(|row| row.added_ns).fold(100.0, f64::max);
+    let shown = |row: &&Row| GROUPS.iter().any(|(what, _)| row.what() == *what);
+    let most = rows.iter().filter(shown).map(|row| row.added_ns);
+    let most = most.fold(100.0, f64::max);
     let decades = most.log10().ceil();
     let x = |ns: f64| LEFT + (WIDTH - LEFT - RIGHT) * (ns.max(1.0).log10() / decades);
     let top = y - 14.0;

@@ -36,7 +36,17 @@ async fn unavailable<E>(error: E) -> StatusCode {
     StatusCode::SERVICE_UNAVAILABLE
 }
 
-/// Hello world behind a stack.
+/// What axum's own server does for each connection, done once: each layer wraps the handler now and
+/// not for every request, so that all connections share one state.
+fn ready(app: Router) -> Router {
+    app.with_state(())
+}
+
+fn hello() -> Router {
+    Router::new().route("/", get(|| async { "hello" }))
+}
+
+/// Hello world behind a stack of ours, or behind none.
 ///
 /// `server_stack` is our preset with all that is in it. `six` is what the peers have as well: an id, a
 /// timeout, a rate limit, retries, a breaker and a bulkhead.
@@ -44,22 +54,32 @@ async fn unavailable<E>(error: E) -> StatusCode {
 /// # Panics
 ///
 /// If there is no stack of that name.
-#[must_use]
-pub fn app(name: &str) -> Router {
-    let app = Router::new().route("/", get(|| async { "hello" }));
-    match name {
-        "bare" => app,
+pub fn our_app(name: &str) -> Router {
+    ready(match name {
+        "bare" => hello(),
         "server_stack" => {
             let stack = ServerStack::api().named("bench");
-            app.layer(stack.layer().expect("a preset"))
+            hello().layer(stack.layer().expect("a preset"))
         }
-        "six" => app.layer(Stack::new(
+        "six" => hello().layer(Stack::new(
             ours::five_http(TIMED),
             CorrelationIdLayer::new(),
         )),
-        "best of peers" => app.layer(
+        other => panic!("no stack is called {other}"),
+    })
+}
+
+/// The same behind anybody's.
+///
+/// # Panics
+///
+/// If there is no stack of that name.
+#[inline]
+pub fn app(name: &str) -> Router {
+    ready(match name {
+        "best of peers" => hello().layer(
             ServiceBuilder::new()
-                .layer(towers::request_id(towers::SystemUuid))
+                .layer(towers::request_id())
                 .layer(HandleErrorLayer::new(unavailable::<tower::BoxError>))
                 .layer(tower::timeout::TimeoutLayer::new(TIMED.timeout))
                 .layer(layer_fn(|inner| governor(inner, TIMED.rate as u32)))
@@ -70,9 +90,9 @@ pub fn app(name: &str) -> Router {
                 .layer(GlobalConcurrencyLimitLayer::new(TIMED.places))
                 .map_request(|request: Request<NoBody>| request.map(|_| Body::empty())),
         ),
-        "tower-resilience" => app.layer(
+        "tower-resilience" => hello().layer(
             ServiceBuilder::new()
-                .layer(towers::request_id(towers::SystemUuid))
+                .layer(towers::request_id())
                 .layer(HandleErrorLayer::new(async |error| {
                     unavailable(error).await
                 }))
@@ -85,6 +105,6 @@ pub fn app(name: &str) -> Router {
                 .layer(tr::bulkhead_reject(TIMED.places))
                 .map_request(|request: Request<NoBody>| request.map(|_| Body::empty())),
         ),
-        other => panic!("no stack is called {other}"),
-    }
+        ours => our_app(ours),
+    })
 }

@@ -11,11 +11,13 @@ use tokio::{
     task::JoinSet,
 };
 
-/// A connection that asks for one thing only.
+/// A connection that asks for one thing only, whose answers are all of one length.
 #[derive(Debug)]
 pub(super) struct Connection<T> {
     stream: T,
     buffer: Vec<u8>,
+    /// The length of an answer, once one has been read.
+    length: Option<usize>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
@@ -23,11 +25,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         Self {
             stream,
             buffer: vec![0; 4096],
+            length: None,
         }
     }
 
-    /// Asks, reads the answer to its end, and gives its status.
-    pub(super) async fn request(&mut self) -> io::Result<u16> {
+    /// Asks, reads the answer to its end, and says whether it is the right one. After one that is not,
+    /// nothing more can be asked.
+    pub(super) async fn request(&mut self) -> io::Result<bool> {
         self.stream
             .write_all(b"GET / HTTP/1.1\r\nhost: bench\r\n\r\n")
             .await?;
@@ -38,23 +42,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             read += more;
-            if let Some((status, length)) = answer(&self.buffer[..read])
-                && read >= length
-            {
-                return Ok(status);
+            let answer = &self.buffer[..read];
+            if !answer.starts_with(b"HTTP/1.1 200 ") {
+                return Ok(false);
+            }
+            self.length = self.length.or_else(|| length(answer));
+            match self.length {
+                Some(length) if read < length => {}
+                Some(length) => return Ok(read == length && answer.ends_with(b"hello")),
+                None => {}
             }
         }
     }
 }
 
-/// The status of an answer and its length with the body, once its head is there.
-fn answer(bytes: &[u8]) -> Option<(u16, usize)> {
-    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&bytes[..head]).ok()?;
-    let status = text.get(9..12)?.parse().ok()?;
+/// The length of an answer with its body, once its head is there.
+fn length(answer: &[u8]) -> Option<usize> {
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&answer[..head]).ok()?;
     let (_, length) = text.split_once("content-length: ")?;
     let (length, _) = length.split_once('\r')?;
-    Some((status, head + length.parse::<usize>().ok()?))
+    Some(head + length.parse::<usize>().ok()?)
 }
 
 /// What a load has brought.
@@ -64,7 +72,7 @@ pub struct Load {
     pub per_second: f64,
     /// Answers.
     pub requests: usize,
-    /// Answers that were not 200.
+    /// Answers that were not the right one; each has ended its connection.
     pub bad: usize,
     /// Half of the answers were there by then.
     pub p50: Duration,
@@ -98,8 +106,10 @@ pub async fn load(port: u16, connections: usize, lasting: Duration) -> io::Resul
             let mut bad = 0;
             let mut now = Instant::now();
             while now < end {
-                let status = connection.request().await?;
-                bad += usize::from(status != 200);
+                if !connection.request().await? {
+                    bad += 1;
+                    break;
+                }
                 let then = std::mem::replace(&mut now, Instant::now());
                 took.push(now - then);
             }

@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use axum::Router;
 use tokio::runtime::Builder;
 
 use crate::timing::{Core, Scheduled, pin};
@@ -61,7 +62,7 @@ impl Drop for Server {
 ///
 /// If there is no port to listen on.
 #[must_use]
-pub fn serve() -> bool {
+pub fn serve(app: fn(&str) -> Router) -> bool {
     let Ok(name) = env::var(SERVES) else {
         return false;
     };
@@ -80,7 +81,7 @@ pub fn serve() -> bool {
             let listener = listener.expect("a port on the loopback");
             let address = listener.local_addr().expect("it listens");
             println!("{}", address.port());
-            let serving = axum::serve(listener, super::app(&name));
+            let serving = axum::serve(listener, app(&name));
             tokio::select! {
                 _ = serving => {}
                 _ = ended => {}
