@@ -23,8 +23,11 @@ pub use self::{
     retry_after::retry_after, stacks::stacks, trace_parent::trace_parent, try_again::try_again,
 };
 
+/// Takes any bytes, and panics if something does not hold that must.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, which is that of its function, its file and its folder of seeds.
-pub const TARGETS: [(&str, fn(&[u8])); 12] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("body", body),
     ("cache", cache),
     ("chaos", chaos),

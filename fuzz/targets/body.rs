@@ -1,3 +1,5 @@
+//! Runs [`fuzz::body`].
+
 #![cfg_attr(fuzzing, no_main)]
 
 fuzz::target!(body);

@@ -1,3 +1,5 @@
+//! Runs [`fuzz::cache`].
+
 #![cfg_attr(fuzzing, no_main)]
 
 fuzz::target!(cache);

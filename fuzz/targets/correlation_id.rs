@@ -1,3 +1,5 @@
+//! Runs [`fuzz::correlation_id`].
+
 #![cfg_attr(fuzzing, no_main)]
 
 fuzz::target!(correlation_id);

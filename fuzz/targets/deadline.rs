@@ -1,3 +1,5 @@
+//! Runs [`fuzz::deadline`].
+
 #![cfg_attr(fuzzing, no_main)]
 
 fuzz::target!(deadline);

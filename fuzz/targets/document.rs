@@ -1,3 +1,5 @@
+//! Runs [`fuzz::document`].
+
 #![cfg_attr(fuzzing, no_main)]
 
 fuzz::target!(document);

@@ -1,3 +1,5 @@
+//! Runs [`fuzz::priority`].
+
 #![cfg_attr(fuzzing, no_main)]
 
 fuzz::target!(priority);

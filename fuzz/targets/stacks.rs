@@ -1,3 +1,5 @@
+//! Runs [`fuzz::stacks`].
+
 #![cfg_attr(fuzzing, no_main)]
 
 fuzz::target!(stacks);

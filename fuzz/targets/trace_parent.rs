@@ -1,3 +1,5 @@
+//! Runs [`fuzz::trace_parent`].
+
 #![cfg_attr(fuzzing, no_main)]
 
 fuzz::target!(trace_parent);

@@ -1,5 +1,7 @@
 //! Every layer around every other, and around itself, against the contract of `tower-keep-test`.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::{
     panic::AssertUnwindSafe,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -34,8 +36,10 @@ use tower_keep::{
 use tower_keep_test::contract::{self, AnyLayer};
 use tower_layer::{Layer, layer_fn};
 
+type MakeLayer = fn() -> AnyLayer;
+
 /// Each as tight as a handful of calls one after another allows, so that a leak shows.
-const LAYERS: [(&str, fn() -> AnyLayer); 22] = [
+const LAYERS: [(&str, MakeLayer); 22] = [
     ("adaptive", || {
         let config = AdaptiveConfig {
             initial_limit: 1,
