@@ -8,8 +8,9 @@ pub fn trace_parent(bytes: &[u8]) {
         return;
     };
     let taken = TraceParent::from_header(&value);
-    let text = value.to_str().ok();
-    assert_eq!(taken, text.and_then(|text| TraceParent::parse(text).ok()));
+    if let Ok(text) = value.to_str() {
+        assert_eq!(taken, TraceParent::parse(text).ok());
+    }
     let Some(taken) = taken else { return };
     let sent = taken.to_string();
     assert_eq!(sent.len(), 55, "version 00, which every service reads");
