@@ -66,31 +66,40 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        Poll::Ready(match this.call.project() {
-            CallProjected::Admitted { future, permit } => {
-                assert!(!permit.is_spent(), "not polled after it was ready");
-                let Poll::Ready(outcome) = permit.in_service(|| future.poll(cx)) else {
-                    permit.waits();
-                    return Poll::Pending;
-                };
-                match this.protocol.judge(*this.wire, &outcome) {
-                    Judgment::Final(verdict) => {
-                        permit.decided(verdict);
-                        this.protocol.hold(outcome, Permit::SPENT)
-                    }
-                    Judgment::AtEnd(at_end) => this.protocol.hold(outcome, permit.answered(at_end)),
-                }
-            }
+        let (future, permit) = match this.call.project() {
+            CallProjected::Admitted { future, permit } => (future, permit),
             CallProjected::Rejected(rejection) => {
-                let rejection = rejection
-                    .get()
-                    .get_mut()
-                    .take()
-                    .expect("not polled after it was ready");
-                this.protocol.reject(*this.wire, rejection)
+                return Poll::Ready(reject(this.protocol, *this.wire, rejection));
             }
+        };
+        assert!(!permit.is_spent(), "not polled after it was ready");
+        let Poll::Ready(outcome) = permit.in_service(|| future.poll(cx)) else {
+            permit.waits();
+            return Poll::Pending;
+        };
+        Poll::Ready(match this.protocol.judge(*this.wire, &outcome) {
+            Judgment::Final(verdict) => {
+                permit.decided(verdict);
+                this.protocol.hold(outcome, Permit::SPENT)
+            }
+            Judgment::AtEnd(at_end) => this.protocol.hold(outcome, permit.answered(at_end)),
         })
     }
+}
+
+/// Apart, as is all that a closed breaker does not do.
+#[cold]
+#[inline(never)]
+fn reject<P, Res, Err>(
+    protocol: &P,
+    wire: Wire,
+    rejection: Pin<&mut Rare<Option<Rejection>>>,
+) -> Result<P::Response<Permit>, Err>
+where
+    P: Protocol<Res, Err>,
+{
+    let rejection = rejection.get().get_mut().take();
+    protocol.reject(wire, rejection.expect("not polled after it was ready"))
 }
 
 impl<F, P> fmt::Debug for ResponseFuture<F, P> {

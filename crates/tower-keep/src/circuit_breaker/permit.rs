@@ -158,17 +158,27 @@ impl Permit {
     }
 
     /// The head of the answer is there, and says it all.
-    #[inline]
+    // In line, or the verdict would be written down to be handed over.
+    #[inline(always)]
     pub(super) fn decided(&mut self, verdict: Verdict) {
+        if verdict.class == Class::Success {
+            self.succeeded();
+        } else {
+            self.ended(verdict.class, verdict.retry_after);
+        }
+    }
+
+    #[inline]
+    fn succeeded(&mut self) {
         match &self.call {
-            Some(call) if call.is_usual && verdict.class == Class::Success => {
+            Some(call) if call.is_usual => {
                 // Answered at once: when that was is as good as a little before.
                 let millis = clock::millis_coarse();
                 call.lane.0.finish_good(call.ticket.generation, millis);
                 // Not taken first: it would be moved for nothing.
                 self.call = None;
             }
-            _ => self.ended(verdict.class, verdict.retry_after),
+            _ => self.ended(Class::Success, None),
         }
     }
 
