@@ -24,7 +24,6 @@ pub(crate) mod modelling;
 mod models;
 pub(crate) mod name;
 pub(crate) mod notify;
-#[cfg(feature = "adaptive")]
 #[cfg(any(feature = "adaptive", feature = "bulkhead"))]
 pub(crate) mod permits;
 pub(crate) mod rare;
