@@ -1,6 +1,6 @@
 //! Counting instructions: valgrind watches one function, which makes the calls.
 //!
-//! The bench starts itself again below valgrind. Whatever is done outside [`counted`] is not counted,
+//! The bench starts itself again below valgrind. Whatever is done outside `counted` is not counted,
 //! and each time that it returns valgrind writes down what it has cost.
 
 use std::{
