@@ -5,10 +5,10 @@ use tower_layer::Layer;
 use super::{Adaptive, AdaptiveConfig, AdaptiveHandle, Algorithm, core::Core, rules::Rules};
 use crate::{
     classify::{ResponseHead, Verdict},
-    common::macros::protocol_conversions,
+    common::macros::{naming, protocol_conversions},
     config::ConfigError,
     keyed::{Keyable, keyed_by},
-    observe::{EventKind, Observer},
+    observe::EventKind,
     protocol::{By, Head, Http, Plain},
 };
 
@@ -84,19 +84,7 @@ impl<C> AdaptiveLayer<Plain<C>> {
 }
 
 impl<P> AdaptiveLayer<P> {
-    /// Names it in events, metrics and refusals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.core.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.core.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.core.emitter);
 
     /// Sorts calls into the [partitions](AdaptiveConfig::partitions) of the configuration, by name.
     /// Without a name, or with one that is not there, a call has no places of its own.

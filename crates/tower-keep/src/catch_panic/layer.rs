@@ -4,7 +4,9 @@ use tower_layer::Layer;
 
 use super::{CatchPanic, CatchPanicConfig, CatchPanicHandle, shared::Shared};
 use crate::{
-    common::macros::protocol_conversions, config::ConfigError, observe::Observer, protocol::Http,
+    common::macros::{naming, protocol_conversions},
+    config::ConfigError,
+    protocol::Http,
 };
 
 /// Answers for a service that panics; see the [module](super).
@@ -40,19 +42,7 @@ impl Default for CatchPanicLayer {
 }
 
 impl<P> CatchPanicLayer<P> {
-    /// Names it in events, metrics and refusals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.shared.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.shared.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.shared.emitter);
 
     /// The handle to look at it and steer it.
     #[must_use]

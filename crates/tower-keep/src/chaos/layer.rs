@@ -4,9 +4,8 @@ use tower_layer::Layer;
 
 use super::{Chaos, ChaosConfig, ChaosHandle, Secret, shared::Shared};
 use crate::{
-    common::macros::protocol_conversions,
+    common::macros::{naming, protocol_conversions},
     config::ConfigError,
-    observe::Observer,
     protocol::{Head, Http},
 };
 
@@ -79,19 +78,7 @@ impl<P> ChaosLayer<P> {
         self
     }
 
-    /// Names it in events, metrics and answers, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.shared.live.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.shared.live.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.shared.live.emitter);
 
     /// The handle to look at it and steer it.
     #[must_use]

@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     classify::{ResponseHead, Verdict},
-    common::macros::protocol_conversions,
+    common::macros::{naming, protocol_conversions},
     config::ConfigError,
     keyed::{Keyable, keyed_by},
-    observe::{EventKind, Observer},
+    observe::EventKind,
     protocol::{By, Http, Plain},
     rejection::Rejection,
 };
@@ -74,19 +74,7 @@ impl<C> CircuitBreakerLayer<Plain<C>> {
 }
 
 impl<P> CircuitBreakerLayer<P> {
-    /// Names it, for events, rejections and snapshots.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.front.core.emitter.rename(name);
-        self
-    }
-
-    /// Has `observer` hear what happens in it.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.front.core.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.front.core.emitter);
 
     /// Answers by `answer` in place of turning calls away; see [`WithFallback`].
     ///

@@ -6,8 +6,8 @@ use super::{
     Coalesce, CoalesceConfig, CoalesceHandle, Kept, KeyRule, PlainBy, board::Board, shared::Live,
 };
 use crate::{
+    common::macros::naming,
     config::ConfigError,
-    observe::Observer,
     protocol::{Grpc, Head, Http},
 };
 
@@ -94,19 +94,7 @@ impl<P> CoalesceLayer<P> {
 }
 
 impl<P, T> CoalesceLayer<P, T> {
-    /// Names it in events, metrics and vitals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.board.live.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.board.live.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.board.live.emitter);
 
     /// The handle to look at it and steer it.
     #[must_use]

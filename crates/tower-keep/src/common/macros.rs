@@ -49,4 +49,23 @@ macro_rules! protocol_conversions {
     };
 }
 
-pub(crate) use {inner_accessors, protocol_conversions};
+/// `named` and `observe` of a layer, whose emitter is this expression.
+macro_rules! naming {
+    ($layer:ident => $emitter:expr) => {
+        /// Names it in events, metrics, refusals and snapshots, for all clones.
+        #[must_use]
+        pub fn named($layer, name: impl AsRef<str>) -> Self {
+            $emitter.rename(name);
+            $layer
+        }
+
+        /// Tells `observer` what happens.
+        #[must_use]
+        pub fn observe($layer, observer: impl $crate::observe::Observer + 'static) -> Self {
+            $emitter.observe(observer);
+            $layer
+        }
+    };
+}
+
+pub(crate) use {inner_accessors, naming, protocol_conversions};

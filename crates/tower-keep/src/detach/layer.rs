@@ -4,9 +4,8 @@ use tower_layer::Layer;
 
 use super::{Detach, DetachConfig, DetachHandle, shared::Shared};
 use crate::{
-    common::macros::protocol_conversions,
+    common::macros::{naming, protocol_conversions},
     config::ConfigError,
-    observe::Observer,
     protocol::{Head, Http},
 };
 
@@ -59,19 +58,7 @@ impl<P> DetachLayer<P> {
         self
     }
 
-    /// Names it in events and metrics, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.shared.live.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.shared.live.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.shared.live.emitter);
 
     /// The handle to look at it, steer it, and wait for what goes on.
     #[must_use]

@@ -11,8 +11,9 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    common::macros::naming,
     config::ConfigError,
-    observe::{Emitter, Observer},
+    observe::Emitter,
     protocol::{Grpc, Http, Plain},
     replay::{Cloned, MapBody, Replayed, SameBody, Streamed},
 };
@@ -261,19 +262,7 @@ impl<P, T, B, R> FallbackLayer<P, T, B, R> {
         }
     }
 
-    /// Names it in events, metrics and snapshots, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.emitter().rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.emitter().observe(observer);
-        self
-    }
+    naming!(self => self.emitter());
 
     /// The handle to look at it and steer it.
     #[must_use]

@@ -6,8 +6,9 @@ use tower_layer::Layer;
 use super::{ClonedIf, Hedge, HedgeConfig, HedgeHandle, Rewritten, shared::Shared};
 use crate::{
     budget::Budget,
+    common::macros::naming,
     config::ConfigError,
-    observe::{Emitter, Observer},
+    observe::Emitter,
     protocol::{Grpc, Head, Http, Plain},
     replay::{Cloned, MapBody, Replayed, SameBody, Streamed},
 };
@@ -185,19 +186,7 @@ impl<P, R> HedgeLayer<P, R> {
         self
     }
 
-    /// Names it in events, metrics and snapshots, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.emitter().rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.emitter().observe(observer);
-        self
-    }
+    naming!(self => self.emitter());
 
     /// The handle to look at it and steer it.
     #[must_use]

@@ -5,7 +5,7 @@ use tower_layer::Layer;
 use super::{
     Idempotency, IdempotencyConfig, IdempotencyHandle, MemoryStore, Store, shared::Shared,
 };
-use crate::{config::ConfigError, observe::Observer, protocol::Head};
+use crate::{common::macros::naming, config::ConfigError, protocol::Head};
 
 /// Executes each write with a key once; see the [module](super).
 ///
@@ -66,19 +66,7 @@ impl<St> IdempotencyLayer<St> {
         self
     }
 
-    /// Names it in events, metrics and refusals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.shared.live.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.shared.live.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.shared.live.emitter);
 
     /// The handle to look at it and steer it.
     #[must_use]

@@ -6,10 +6,9 @@ use super::{
     LoadShed, LoadShedConfig, LoadShedHandle, Pressure, Tenant, rules::Rules, shared::Shared,
 };
 use crate::{
-    common::macros::protocol_conversions,
+    common::macros::{naming, protocol_conversions},
     config::ConfigError,
     context::Priority,
-    observe::Observer,
     protocol::{Head, Http},
 };
 
@@ -92,19 +91,7 @@ impl<P> LoadShedLayer<P> {
         self
     }
 
-    /// Names it in events, metrics and refusals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.shared.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.shared.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.shared.emitter);
 
     /// The handle to look at it and steer it.
     #[must_use]

@@ -7,10 +7,10 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    common::macros::protocol_conversions,
+    common::macros::{naming, protocol_conversions},
     config::ConfigError,
     keyed::{Keyable, keyed_by},
-    observe::{Emitter, EventKind, Observer},
+    observe::{Emitter, EventKind},
     protocol::Http,
 };
 
@@ -105,19 +105,7 @@ impl<P> RateLimitLayer<P> {
 }
 
 impl<P, C> RateLimitLayer<P, C> {
-    /// Names it in events, metrics and refusals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.shared.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.shared.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.shared.emitter);
 
     /// The handle to look at it and steer it.
     #[must_use]

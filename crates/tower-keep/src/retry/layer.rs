@@ -7,9 +7,10 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    common::macros::naming,
     config::ConfigError,
     keyed::{Keyable, keyed_by},
-    observe::{Emitter, EventKind, Observer},
+    observe::{Emitter, EventKind},
     protocol::{Grpc, Http, Plain},
 };
 
@@ -160,19 +161,7 @@ impl<P, R> RetryLayer<P, R> {
         self
     }
 
-    /// Names it in events, metrics and snapshots, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.emitter().rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.emitter().observe(observer);
-        self
-    }
+    naming!(self => self.emitter());
 
     /// The handle to look at it and steer it.
     #[must_use]

@@ -7,7 +7,7 @@ use super::{
     Compared, NoShadow, ShadowReads, Side, Strangler, StranglerConfig, StranglerHandle,
     shared::Shared,
 };
-use crate::{config::ConfigError, observe::Observer, protocol::Head};
+use crate::{common::macros::naming, config::ConfigError, protocol::Head};
 
 /// Puts a new service beside the one inside; see the [module](super).
 ///
@@ -104,19 +104,7 @@ impl<New, Sh> StranglerLayer<New, Sh> {
         self
     }
 
-    /// Names it in events and metrics, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.shared.live.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.shared.live.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.shared.live.emitter);
 
     /// The handle to look at it and steer it.
     #[must_use]

@@ -4,10 +4,10 @@ use tower_layer::Layer;
 
 use super::{LAYER, Throttle, ThrottleConfig, ThrottleHandle, core::Core};
 use crate::{
-    common::macros::protocol_conversions,
+    common::macros::{naming, protocol_conversions},
     config::ConfigError,
     keyed::{Keyable, keyed_by},
-    observe::{Emitter, EventKind, Observer},
+    observe::{Emitter, EventKind},
     protocol::Http,
 };
 
@@ -41,19 +41,7 @@ impl ThrottleLayer {
 }
 
 impl<P> ThrottleLayer<P> {
-    /// Names it in events, metrics and refusals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.core.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.core.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.core.emitter);
 
     /// The handle to look at it and steer it.
     #[must_use]

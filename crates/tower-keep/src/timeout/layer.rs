@@ -6,9 +6,9 @@ use super::{
     LAYER, RequestTimeout, Timeout, TimeoutConfig, TimeoutHandle, arrival::Choose, shared::Shared,
 };
 use crate::{
-    common::macros::protocol_conversions,
+    common::macros::{naming, protocol_conversions},
     config::ConfigError,
-    observe::{Emitter, Observer},
+    observe::Emitter,
     protocol::{Head, Http},
 };
 
@@ -58,19 +58,7 @@ impl Default for TimeoutLayer {
 }
 
 impl<P> TimeoutLayer<P> {
-    /// Names it in events, metrics and refusals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.shared.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.shared.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.shared.emitter);
 
     /// Chooses a timeout by the head of a request; `None` leaves the configured one.
     ///

@@ -17,8 +17,9 @@ use super::{
     timed_body::{Stall, TimedRequestBody},
 };
 use crate::{
+    common::macros::naming,
     config::Check,
-    observe::{Emitter, Observer},
+    observe::Emitter,
     protocol::{Http, Inspect, Protocol, Wire},
 };
 
@@ -68,19 +69,7 @@ impl RequestBodyTimeoutLayer {
 }
 
 impl<P> RequestBodyTimeoutLayer<P> {
-    /// Names it in events, metrics and refusals, for all clones.
-    #[must_use]
-    pub fn named(self, name: impl AsRef<str>) -> Self {
-        self.emitter.rename(name);
-        self
-    }
-
-    /// Tells `observer` what happens.
-    #[must_use]
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.emitter.observe(observer);
-        self
-    }
+    naming!(self => self.emitter);
 }
 
 impl<S, P: Clone> Layer<S> for RequestBodyTimeoutLayer<P> {
