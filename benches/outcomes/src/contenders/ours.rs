@@ -30,7 +30,7 @@ impl Contender for Ours {
         "client: `ClientStack::api()`, with `throttle` on where there are quotas, and a breaker that opens at 40 % of the calls of 2 s \
          where a client has many; server: \
          `ServerStack::api()`, with `load_shed` in place of `adaptive` where there are \
-         priorities; replicas: `balance` inside `retry`; all of them with their defaults"
+         priorities; replicas: `balance` inside `retry`; all else by default, but for slow calls, which no breaker counts here: an attempt is over before the default of 5 s"
     }
 
     fn client(&self, setting: &Setting, upstream: Client) -> Client {
