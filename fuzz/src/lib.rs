@@ -9,6 +9,7 @@ mod chaos;
 mod correlation_id;
 mod deadline;
 mod document;
+mod event;
 mod idempotency_key;
 mod input;
 mod priority;
@@ -19,7 +20,7 @@ mod try_again;
 
 pub use self::{
     body::body, cache::cache, chaos::chaos, correlation_id::correlation_id, deadline::deadline,
-    document::document, idempotency_key::idempotency_key, priority::priority,
+    document::document, event::event, idempotency_key::idempotency_key, priority::priority,
     retry_after::retry_after, stacks::stacks, trace_parent::trace_parent, try_again::try_again,
 };
 
@@ -27,13 +28,14 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its function, its file and its folder of seeds.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("body", body),
     ("cache", cache),
     ("chaos", chaos),
     ("correlation_id", correlation_id),
     ("deadline", deadline),
     ("document", document),
+    ("event", event),
     ("idempotency_key", idempotency_key),
     ("priority", priority),
     ("retry_after", retry_after),
