@@ -103,20 +103,21 @@ fn flood(keys: u64, max_keys: usize) -> (i64, usize) {
 
 #[test]
 fn random_keys_keep_memory_flat() {
-    let (few, _) = flood(20_000, 1_000);
-    let (many, _) = flood(200_000, 1_000);
-    assert!(many < few + few / 4, "{few} bytes, then {many}");
-    assert!(few < 1_000 * 1_500, "{few} bytes for a thousand keys");
+    // Not one against the other: keys that are gone are freed in batches, which grow with the number
+    // of threads that the other tests have. All keys would be 50 MB.
+    for keys in [20_000, 200_000] {
+        let (bytes, _) = flood(keys, 1_000);
+        assert!(bytes < 1_000 * 1_500, "{bytes} bytes after {keys} keys");
+    }
 }
 
 /// `cargo test --release --test it -- --ignored ten_million`, a few seconds.
 #[test]
 #[ignore = "takes a minute without optimization; the one above shows the same"]
 fn ten_million_random_keys_keep_memory_flat() {
-    let (few, _) = flood(100_000, 10_000);
-    let (many, keys) = flood(10_000_000, 10_000);
-    println!("{few} bytes after 100 000 keys, {many} after 10 000 000, {keys} of them live");
-    assert!(many < few + few / 4, "{few} bytes, then {many}");
+    let (bytes, keys) = flood(10_000_000, 10_000);
+    println!("{bytes} bytes after 10 000 000 keys, {keys} of them live");
+    assert!(bytes < 10_000 * 1_500, "{bytes} bytes");
 }
 
 /// Opens with the third failure of five calls.

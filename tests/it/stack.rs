@@ -18,12 +18,14 @@ use tower::{BoxError, ServiceExt, service_fn};
 use tower_keep::{
     bulkhead::BulkheadConfig,
     decision::{Decision, DecisionConfig},
+    load_shed::LoadShedConfig,
     rate_limit::{Rate, RateLimitConfig},
     rejection::{Kind, Rejection},
     retry::RetryConfig,
-    stack::{ClientBody, ClientStack, ServerStack},
+    stack::{ClientBody, ClientStack, ServerLayer, ServerStack},
     timeout::TimeoutConfig,
 };
+use tower_keep_test::contract::Contract;
 use tower_layer::Layer;
 
 use crate::support::serve;
@@ -196,4 +198,96 @@ async fn both_stacks_on_real_sockets_with_a_body_that_is_sent_again() {
         .to_bytes();
     assert_eq!(body, "A BODY");
     assert_eq!(calls.load(SeqCst), 2);
+}
+
+/// Nothing of it runs once nobody holds an answer.
+fn at_rest(layer: &ServerLayer) {
+    assert_eq!(layer.bulkhead.handle().snapshot().running, 0);
+    assert_eq!(layer.load_shed.handle().snapshot().running, 0);
+    assert_eq!(layer.adaptive.handle().snapshot().in_flight, 0);
+}
+
+/// Of one place for each layer that has any, and all of them on.
+fn all_on() -> ServerLayer {
+    let stack = ServerStack::api()
+        .decision(DecisionConfig::default())
+        .rate_limit(RateLimitConfig::new(Rate::per_second(1_000_000)))
+        .load_shed(LoadShedConfig::new(1))
+        .bulkhead(BulkheadConfig::new(1));
+    stack.layer().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_keeps_the_contract_whether_calls_pass_by_its_layers_or_not() {
+    // As few as the correlation id alone.
+    Contract::new(|| ServerStack::api().layer().unwrap(), at_rest)
+        .allowing_allocations(7)
+        .http()
+        .await;
+    // Those of the decision, and the two boxes of a call that passes by nothing.
+    Contract::new(all_on, at_rest)
+        .allowing_allocations(16)
+        .http()
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_layer_that_calls_pass_by_takes_part_once_it_is_on() {
+    let layer = ServerStack::api().layer().unwrap();
+    let app = Router::new()
+        .route("/", routing::get(|| async { "fine" }))
+        .layer(layer.clone());
+    let ask = async || app.clone().oneshot(request("/")).await.unwrap();
+    let bulkhead = layer.bulkhead.handle();
+    let load_shed = layer.load_shed.handle();
+    let rate_limit = layer.rate_limit.handle();
+    let decision = layer.decision.handle();
+
+    let passed_by = ask().await;
+    assert_eq!(bulkhead.snapshot().running, 0);
+    for enabled in [true, false] {
+        let config = BulkheadConfig {
+            enabled,
+            ..BulkheadConfig::new(5)
+        };
+        bulkhead.update(config).unwrap();
+        let answer = ask().await;
+        assert_eq!(bulkhead.snapshot().running, usize::from(enabled));
+        drop(answer);
+        assert_eq!(bulkhead.snapshot().running, 0);
+    }
+    for enabled in [true, false] {
+        let config = LoadShedConfig {
+            enabled,
+            ..LoadShedConfig::new(5)
+        };
+        load_shed.update(config).unwrap();
+        let answer = ask().await;
+        assert_eq!(load_shed.snapshot().running, usize::from(enabled));
+        drop(answer);
+        assert_eq!(load_shed.snapshot().running, 0);
+    }
+    for enabled in [true, false] {
+        let config = DecisionConfig {
+            enabled,
+            ..DecisionConfig::default()
+        };
+        decision.update(config).unwrap();
+        let recorded = ask().await.extensions().get::<Decision>().is_some();
+        assert_eq!(recorded, enabled);
+    }
+    for enabled in [true, false] {
+        let config = RateLimitConfig {
+            enabled,
+            ..RateLimitConfig::new(Rate::per_hour(1))
+        };
+        rate_limit.update(config).unwrap();
+        rate_limit.drain();
+        let refused = ask().await.status() == StatusCode::TOO_MANY_REQUESTS;
+        assert_eq!(refused, enabled);
+    }
+    // It came when none of them was on, and its body ends after all have been.
+    let body = passed_by.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "fine");
+    at_rest(&layer);
 }

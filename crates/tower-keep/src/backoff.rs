@@ -171,4 +171,20 @@ mod tests {
             "backoff.max"
         );
     }
+
+    #[test]
+    fn the_least_that_can_work_is_let_through_and_waits_as_it_says() {
+        let even = Backoff {
+            max: Duration::from_millis(100),
+            factor: 1.0,
+            jitter: Jitter::None,
+            ..Backoff::default()
+        };
+        assert_eq!(even.check("retry"), Ok(()));
+        assert_eq!(even.random_delay(7), Duration::from_millis(100));
+        for factor in [f64::INFINITY, 0.9] {
+            let refused = Backoff { factor, ..even }.check("retry").unwrap_err();
+            assert_eq!(refused.field(), "backoff.factor");
+        }
+    }
 }

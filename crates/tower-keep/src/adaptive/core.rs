@@ -289,11 +289,9 @@ impl Core {
     /// Turns a call away.
     pub(super) fn refuse(&self, kind: Kind) -> Rejection {
         self.refused.fetch_add(1, Relaxed);
-        self.emitter
-            .emit(EventKind::CallRejected { kind: kind.clone() });
         // By then, those that are in have been answered.
         let after = self.meter.recent().max(SOON);
-        Rejection::new(kind, LAYER, self.emitter.name()).with_retry_after(Some(after))
+        self.emitter.refuse(kind).with_retry_after(Some(after))
     }
 
     /// Gives a place back.

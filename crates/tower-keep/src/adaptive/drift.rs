@@ -55,7 +55,7 @@ impl Drift {
     /// `None` while too little has varied to tell.
     pub(super) fn trend(&self) -> Option<Trend> {
         let [in_flight, latency] = [self.in_flight, self.latency].map(|of| of.variance);
-        if self.windows < FEWEST_WINDOWS || in_flight < LEAST_DEVIATION * LEAST_DEVIATION {
+        if self.windows < FEWEST_WINDOWS || is_noise(in_flight) {
             return None;
         }
         let deviations = (in_flight * latency).sqrt();
@@ -68,6 +68,10 @@ impl Drift {
             },
         })
     }
+}
+
+fn is_noise(variance: f64) -> bool {
+    variance < LEAST_DEVIATION * LEAST_DEVIATION
 }
 
 impl Trend {

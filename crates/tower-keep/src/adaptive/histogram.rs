@@ -83,10 +83,7 @@ fn bucket(nanos: u64) -> usize {
 /// Where a bucket begins and how wide it is.
 fn range(bucket: usize) -> (u64, u64) {
     let steps = 1 << STEPS;
-    if bucket < 2 * steps {
-        return ((bucket as u64) << UNIT, 1 << UNIT);
-    }
-    let doublings = bucket / steps - 1;
+    let doublings = (bucket / steps).saturating_sub(1);
     let step = (bucket - doublings * steps) as u64;
     (step << doublings << UNIT, 1 << doublings << UNIT)
 }
@@ -121,6 +118,37 @@ mod tests {
             prop_assert!((latencies.mean.as_nanos() as u64).abs_diff(mean) <= mean / 16);
             prop_assert_eq!(histogram.take(0.9).count, 0, "it is empty now");
         }
+    }
+
+    #[test]
+    fn buckets_follow_each_other_without_a_gap() {
+        for at in 0..BUCKETS - 1 {
+            let (from, width) = range(at);
+            assert_eq!(from + width, range(at + 1).0);
+            assert_eq!([from, from + width - 1].map(bucket), [at, at]);
+        }
+    }
+
+    #[test]
+    fn calls_lie_evenly_in_their_step() {
+        let (from, width) = range(bucket(1_000_000));
+        let of = |quantile| {
+            let histogram = Histogram::new();
+            for nanos in [1, 1, from, from, from, from] {
+                histogram.record(nanos);
+            }
+            histogram.take(quantile).quantile.as_nanos() as u64
+        };
+        // Two of six are below; of the step, none, a quarter and all.
+        for (quantile, expected) in [(0.5, from + width / 4), (1.0, from + width), (0.0, 0)] {
+            assert_eq!(of(quantile), expected, "{quantile}");
+        }
+        let histogram = Histogram::new();
+        histogram.record(from);
+        assert_eq!(histogram.take(0.0).quantile.as_nanos() as u64, from);
+        histogram.record(from);
+        let mean = histogram.take(0.5).mean.as_nanos() as u64;
+        assert_eq!(mean, from + width / 2);
     }
 
     #[test]

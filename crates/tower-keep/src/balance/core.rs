@@ -199,14 +199,12 @@ impl Core {
     /// Turns a call away: there is nobody to send it to.
     pub(super) fn refuse(&self, now: Instant) -> Rejection {
         self.refused.fetch_add(1, Relaxed);
-        let kind = Kind::NoEndpoint;
-        self.emitter.emit(EventKind::CallRejected { kind });
+        let rejection = self.emitter.refuse(Kind::NoEndpoint);
         let left = self
             .next_return()
             .map(|next| next.saturating_duration_since(now));
         let retry_after = left.unwrap_or_else(|| self.config().max_wait);
-        Rejection::new(Kind::NoEndpoint, LAYER, self.emitter.name())
-            .with_retry_after((!retry_after.is_zero()).then_some(retry_after))
+        rejection.with_retry_after((!retry_after.is_zero()).then_some(retry_after))
     }
 
     /// When the first of those that are out comes back.

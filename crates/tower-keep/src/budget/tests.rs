@@ -234,3 +234,84 @@ fn many_threads_take_out_what_was_put_in() {
         "{taken} + {left}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_is_checked_taken_over_and_told() {
+    let budget = budget(0.25, 3);
+    let told = |ratio, floor| BudgetConfig { ratio, floor };
+    assert_eq!(budget.config(), told(0.25, 3));
+    for wrong in [told(-0.1, 0), told(1000.1, 0), told(0.1, 10_001)] {
+        assert!(budget.update(wrong).is_err(), "{wrong:?}");
+        assert!(Budget::new(wrong).is_err(), "{wrong:?}");
+    }
+    (0..4).for_each(|_| budget.record_call());
+    budget.update(told(0.5, 10_000)).unwrap();
+    assert_eq!(budget.config(), told(0.5, 10_000));
+    // What calls earned before, they earned by the old ratio.
+    assert_eq!(budget.balance(), 31.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_counted_wherever_they_come_from() {
+    let budget = budget(1.0, 0);
+    budget.record_call();
+    let source = budget.source();
+    budget.record_call_of(&source);
+    assert_eq!((budget.calls(), budget.balance()), (2, 2.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_busy_moment_earned_is_not_spread_over_the_quiet_time_after_it() {
+    let budget = budget(1.0, 0);
+    (0..1024).for_each(|_| budget.record_call());
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let left = 1024.0 / std::f64::consts::E;
+    assert!(
+        (budget.balance() - left).abs() < 1.0,
+        "{}",
+        budget.balance()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_fresh_until_a_retry_is_gone_or_won() {
+    let budget = budget(0.5, 10);
+    assert!(budget.is_fresh());
+    budget.record_call();
+    assert!(budget.is_fresh(), "to a retry");
+    budget.record_call();
+    assert!(!budget.is_fresh());
+    assert!(budget.withdraw() && budget.is_fresh());
+    assert!(budget.withdraw() && !budget.is_fresh());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_is_restored_holds_what_would_not_have_leaked_out() {
+    let age = Duration::from_secs(10);
+    let fresh = budget(0.2, 10);
+    assert!(fresh.restore(20.0, age));
+    let holds = 100.0 - 80.0 / std::f64::consts::E;
+    assert!(
+        (fresh.balance() - holds).abs() < 0.01,
+        "{}",
+        fresh.balance()
+    );
+
+    let called = budget(0.2, 10);
+    called.record_call();
+    assert!(!called.restore(20.0, age));
+    let spent = budget(0.2, 10);
+    assert!(spent.withdraw());
+    assert!(!spent.restore(20.0, age));
+    assert_eq!(spent.balance(), 99.0);
+}
+
+#[test]
+fn a_clock_that_is_behind_takes_nothing_away_and_one_far_ahead_leaves_nothing() {
+    let budget = budget(1.0, 0);
+    (0..5).for_each(|_| budget.record_call());
+    let (held, _) = budget.0.settle_at(100, 0);
+    assert!((4_000..5_000).contains(&held));
+    assert_eq!(budget.0.settle_at(90, 0), (held, true));
+    assert_eq!(budget.0.settle_at(100 + u32::MAX / 2, 0), (0, true));
+}

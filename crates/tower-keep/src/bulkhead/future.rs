@@ -7,11 +7,14 @@ use std::{
 use pin_project::pin_project;
 use tower_service::Service;
 
-use super::{permit::Permit, permits::Permits};
+use super::{
+    permit::Permit,
+    permits::{Full, Permits},
+};
 use crate::{
     common::permits::{Wait, Waiter},
     protocol::{Protocol, Wire},
-    rejection::Rejection,
+    rejection::{Rejection, Short},
 };
 
 /// The answer of a [`Bulkhead`](super::Bulkhead).
@@ -47,6 +50,8 @@ enum Unusual<S, Req> {
     /// Waiting for a place. Boxed, so that other calls do not carry a timer about.
     Queued(Pin<Box<Queued<S, Req>>>, Wire),
     Refused(Option<Rejection>, Wire),
+    /// The same on arrival.
+    Short(Option<Short<Full>>, Wire),
 }
 
 /// A call that waits, with the service that was made ready for it.
@@ -81,6 +86,14 @@ where
     }
 
     #[inline]
+    pub(super) fn short(short: Short<Full>, protocol: P, wire: Wire) -> Self {
+        Self {
+            state: State::Unusual(Unusual::Short(Some(short), wire)),
+            protocol,
+        }
+    }
+
+    #[inline]
     pub(super) fn refused(rejection: Rejection, protocol: P, wire: Wire) -> Self {
         Self {
             state: State::Unusual(Unusual::Refused(Some(rejection), wire)),
@@ -105,7 +118,7 @@ where
 {
     type Output = Result<P::Response<Permit>, S::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
@@ -113,6 +126,9 @@ where
                 StateProjected::Admitted { inner, permit } => {
                     let outcome = ready!(inner.poll(cx));
                     return Poll::Ready(this.protocol.hold_taken(outcome, permit.take()));
+                }
+                StateProjected::Unusual(Unusual::Short(short, wire)) => {
+                    return Poll::Ready(Short::answer(short, this.protocol, *wire));
                 }
                 StateProjected::Unusual(Unusual::Refused(rejection, wire)) => {
                     let rejection = rejection.take().expect("polled after completion");

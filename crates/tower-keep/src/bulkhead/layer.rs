@@ -50,6 +50,13 @@ impl BulkheadLayer {
 impl<P> BulkheadLayer<P> {
     naming!(self => self.permits.emitter);
 
+    /// Whether every call is let through and none counted, for now.
+    #[must_use]
+    #[inline]
+    pub fn is_off(&self) -> bool {
+        !self.permits.rule().is_enabled()
+    }
+
     /// The handle to look at it and steer it.
     #[must_use]
     pub fn handle(&self) -> BulkheadHandle {

@@ -8,8 +8,9 @@ use crate::{
         permits::{Counts, Owned, Waiter},
         sync::{self, Mutex},
     },
+    config::Enforce,
     observe::{Emitter, EventKind},
-    rejection::{Kind, Rejection},
+    rejection::{Kind, Rejection, Short, Why},
 };
 
 /// The places of a bulkhead, and what happens to calls that find none.
@@ -24,6 +25,23 @@ pub(super) struct Permits {
     /// Statistics; relaxed, it orders nothing.
     would_refuse: AtomicU64,
     pub(super) emitter: Emitter,
+}
+
+/// All places are taken.
+#[derive(Clone, Copy)]
+pub(super) struct Full {
+    limit: u32,
+}
+
+impl Why for Full {
+    const LAYER: &'static str = LAYER;
+
+    #[inline]
+    fn kind(self) -> Kind {
+        Kind::BulkheadFull {
+            limit: self.limit as usize,
+        }
+    }
 }
 
 /// What became of a call that asked for a place.
@@ -119,6 +137,19 @@ impl Permits {
         self.room.try_take().map(Permit::new)
     }
 
+    /// Turns a call away that found no place, if that is what is done with every such call.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn turn_away(&self) -> Option<Short<Full>> {
+        let rule = self.rule();
+        let is_usual = rule.is_enabled() && rule.enforce() == Enforce::ALL;
+        if !is_usual || self.max_queue.load(Relaxed) > 0 {
+            return None;
+        }
+        self.room.count_refused();
+        Some(Short::new(self.full(), self.max_wait(), &self.emitter))
+    }
+
     /// Asks for a place, after there was none: waits for one if there is room to.
     pub(super) fn arrive_late(self: &Arc<Self>) -> Admission {
         if self.rule().enforce().is_dry_run() {
@@ -127,15 +158,15 @@ impl Permits {
         if let Some(slot) = self.room.queue_up_in_order() {
             return Admission::Wait(Waiter::new(self.clone(), slot));
         }
-        match self.refuse(self.full()) {
+        match self.refuse(self.full().kind()) {
             Some(rejection) => Admission::Refused(rejection),
             None => Admission::Permit(self.overrun()),
         }
     }
 
-    fn full(&self) -> Kind {
-        Kind::BulkheadFull {
-            limit: self.rule().limit() as usize,
+    fn full(&self) -> Full {
+        Full {
+            limit: self.rule().limit(),
         }
     }
 
@@ -146,7 +177,7 @@ impl Permits {
         let limit = self.rule().limit();
         let max_queue = self.max_queue.load(Relaxed);
         if !self.counts().would_wait(limit, max_queue) {
-            self.would_have_refused(self.full());
+            self.would_have_refused(self.full().kind());
         }
         permit
     }
@@ -168,11 +199,9 @@ impl Permits {
             return None;
         }
         self.room.count_refused();
-        self.emitter
-            .emit(EventKind::CallRejected { kind: kind.clone() });
         // One wait from now, the queue has either moved or should not be waited for.
-        let rejection = Rejection::new(kind, LAYER, self.emitter.name());
-        Some(rejection.with_retry_after(Some(self.max_wait())))
+        let after = Some(self.max_wait());
+        Some(self.emitter.refuse(kind).with_retry_after(after))
     }
 
     #[cold]

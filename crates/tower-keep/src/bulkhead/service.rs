@@ -54,12 +54,18 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         let protocol = self.protocol.clone();
         let is_unseen = !self.permits.emitter.wants_calls();
-        if is_unseen && let Some(permit) = self.permits.try_run() {
-            return ResponseFuture::admitted(self.inner.call(request), permit, protocol);
+        if is_unseen {
+            if let Some(permit) = self.permits.try_run() {
+                return ResponseFuture::admitted(self.inner.call(request), permit, protocol);
+            }
+            if let Some(short) = self.permits.turn_away() {
+                let wire = protocol.wire(&request);
+                return ResponseFuture::short(short, protocol, wire);
+            }
         }
         match self.admit_with_care(is_unseen) {
             Ok(permit) => ResponseFuture::admitted(self.inner.call(request), permit, protocol),

@@ -364,3 +364,36 @@ fn what_belongs_to_the_connection_of_a_304_stays_there() {
         assert!(!answer.headers.contains_key(name), "{name}");
     }
 }
+
+#[test]
+fn what_is_only_good_for_an_error_is_kept_for_it() {
+    let config = CacheConfig::default();
+    let kept = |value| freshness(&[], 200, &[("cache-control", value)], &config);
+    let kept = [
+        kept("max-age=0, stale-if-error=60").is_some(),
+        kept("max-age=0, stale-if-error=0").is_some(),
+    ];
+    assert_eq!(kept, [true, false]);
+}
+
+#[test]
+fn an_error_is_that_of_a_server_and_a_change_that_of_an_unsafe_call() {
+    use super::state::{invalidates, is_error};
+    let errors = [200, 404, 499, 500, 501, 502, 503, 504, 505].map(|status| {
+        let status = StatusCode::from_u16(status).expect("in range");
+        is_error(status)
+    });
+    assert_eq!(
+        errors,
+        [false, false, false, true, false, true, true, true, false]
+    );
+    for (method, expected) in [
+        (http::Method::GET, false),
+        (http::Method::HEAD, false),
+        (http::Method::OPTIONS, false),
+        (http::Method::POST, true),
+        (http::Method::DELETE, true),
+    ] {
+        assert_eq!(invalidates(&method), expected, "{method}");
+    }
+}

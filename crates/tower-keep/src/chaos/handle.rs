@@ -53,9 +53,7 @@ impl ChaosHandle {
     /// If a field is out of range; nothing is changed then.
     pub fn update(&self, config: ChaosConfig) -> Result<(), ConfigError> {
         config.check()?;
-        let (old, new) = (self.config(), config.clone());
-        self.live.configure(config);
-        self.live.emitter.updated(&old, &new);
+        self.change(|_| config);
         Ok(())
     }
 
@@ -70,11 +68,15 @@ impl ChaosHandle {
     }
 
     fn switch(&self, enabled: bool) {
-        let config = ChaosConfig {
+        self.change(|config| ChaosConfig {
             enabled,
-            ..self.config()
-        };
-        self.update(config).expect("it was checked before");
+            ..config.clone()
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&ChaosConfig) -> ChaosConfig) {
+        let [old, new] = self.live.configure(change);
+        self.live.emitter.updated(&*old, &*new);
     }
 
     /// Hears what happens from now on, through a channel for `capacity` events.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{ChaosConfig, Fault, shared::Shared};
+use super::{ChaosConfig, ChaosHandle, Fault, shared::Shared};
 use crate::common::{atomic::Relaxed, modelling::two_at_once};
 
 fn config(enabled: bool, rate: f64) -> ChaosConfig {
@@ -17,8 +17,8 @@ fn of_two_updates_at_once_one_is_in_force_and_all_of_it() {
     two_at_once(
         || Arc::new(Shared::new(config(true, 0.5)).expect("it is valid")),
         [
-            |shared: &Shared| shared.live.configure(config(false, 0.1)),
-            |shared: &Shared| shared.live.configure(config(true, 0.2)),
+            |shared: &Shared| drop(shared.live.configure(|_| config(false, 0.1))),
+            |shared: &Shared| drop(shared.live.configure(|_| config(true, 0.2))),
         ],
         |shared: &Shared| {
             let config = shared.live.config();
@@ -26,5 +26,17 @@ fn of_two_updates_at_once_one_is_in_force_and_all_of_it() {
             assert_eq!(shared.live.is_on.load(Relaxed), config.enabled);
             assert_eq!(rate, config.rate);
         },
+    );
+}
+
+#[test]
+fn an_update_while_it_is_switched_off_is_not_lost() {
+    two_at_once(
+        || Arc::new(Shared::new(config(true, 0.5)).expect("it is valid")),
+        [
+            |shared: &Shared| ChaosHandle::new(shared.live.clone()).stop(),
+            |shared: &Shared| drop(shared.live.configure(|_| config(true, 0.2))),
+        ],
+        |shared: &Shared| assert_eq!(shared.live.config().rate, 0.2),
     );
 }

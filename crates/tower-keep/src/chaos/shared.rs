@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use super::{ChaosConfig, Fault, LAYER, Secret, dice};
 use crate::{
@@ -134,14 +134,20 @@ impl Live {
         sync::read(&self.config).clone()
     }
 
-    pub(super) fn configure(&self, config: ChaosConfig) {
-        let (rate, seed, is_on) = (rate_bits(&config), seed(&config), config.enabled);
-        // Held until the copies are written: of two updates at once one is in force, and all of it.
+    /// Takes over what `change` makes of the configuration in force; answers that one and the new one.
+    ///
+    /// Nobody else changes it in between: of two changes at once one is made of what the other left.
+    pub(super) fn configure(
+        &self,
+        change: impl FnOnce(&ChaosConfig) -> ChaosConfig,
+    ) -> [Arc<ChaosConfig>; 2] {
+        // Held until the copies are written: what is in force is all of one configuration.
         let mut current = sync::write(&self.config);
-        self.rate.store(rate, Relaxed);
-        self.seed.store(seed, Relaxed);
-        self.is_on.store(is_on, Relaxed);
-        *current = Arc::new(config);
+        let new = Arc::new(change(&current));
+        self.rate.store(rate_bits(&new), Relaxed);
+        self.seed.store(seed(&new), Relaxed);
+        self.is_on.store(new.enabled, Relaxed);
+        [mem::replace(&mut *current, new.clone()), new]
     }
 
     fn place(self: &Arc<Self>, max_active: usize) -> Option<Place> {

@@ -3,6 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     CircuitBreakerConfig, LAYER, Permit,
     core::{Core, Ticket},
+    gate::Rule,
     state::Admission,
 };
 use crate::{
@@ -11,9 +12,9 @@ use crate::{
         stripe::{Stripe, Stripes},
         window::Ring,
     },
-    config::ConfigError,
+    config::{ConfigError, Enforce},
     observe::{EventKind, Fact},
-    rejection::{Kind, Rejection},
+    rejection::{Kind, Rejection, Short, Why},
 };
 
 /// Where calls come in.
@@ -23,6 +24,19 @@ use crate::{
 pub(super) struct Front {
     pub(super) core: Arc<Core>,
     lanes: Stripes<Lane>,
+}
+
+/// The breaker is open.
+#[derive(Clone, Copy)]
+pub(super) struct Open;
+
+impl Why for Open {
+    const LAYER: &'static str = LAYER;
+
+    #[inline]
+    fn kind(self) -> Kind {
+        Kind::CircuitOpen
+    }
 }
 
 /// What a call keeps hold of.
@@ -79,14 +93,28 @@ impl Front {
         Some(Permit::new(self.lane(), Ticket { generation, probe }))
     }
 
+    /// Turns a call away while all are, for a known time.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn turn_away(&self) -> Option<Short<Open>> {
+        let core = &*self.core;
+        let gate = core.gate.load();
+        if gate.rule != Rule::NoneUntil || gate.enforce != Enforce::ALL || core.emitter.notes() {
+            return None;
+        }
+        match core.admission(gate) {
+            Some(Admission::Refused {
+                retry_after: Some(after),
+            }) => Some(Short::new(Open, after, &core.emitter)),
+            _ => None,
+        }
+    }
+
     /// Lets a call through or turns it away, whatever the state.
     #[inline(never)]
     pub(super) fn admit_by_rule(&self) -> Result<Permit, Rejection> {
         self.try_admit().map_err(|retry_after| {
-            let kind = Kind::CircuitOpen;
-            let emitter = &self.core.emitter;
-            emitter.emit(EventKind::CallRejected { kind });
-            let rejection = Rejection::new(Kind::CircuitOpen, LAYER, emitter.name());
+            let rejection = self.core.emitter.refuse(Kind::CircuitOpen);
             rejection.with_retry_after(retry_after)
         })
     }

@@ -6,12 +6,12 @@ use std::{
 
 use pin_project::pin_project;
 
-use super::Permit;
+use super::{Permit, front::Open};
 use crate::{
     classify::Judgment,
     common::rare::Rare,
     protocol::{Protocol, Wire},
-    rejection::Rejection,
+    rejection::{Rejection, Short},
 };
 
 /// The answer of a [`CircuitBreaker`](super::CircuitBreaker).
@@ -35,6 +35,8 @@ enum Call<F> {
         permit: Permit,
     },
     Rejected(#[pin] Rare<Option<Rejection>>),
+    /// The same on arrival, while all are.
+    Short(Option<Short<Open>>),
 }
 
 impl<F, P> ResponseFuture<F, P> {
@@ -42,6 +44,15 @@ impl<F, P> ResponseFuture<F, P> {
     pub(super) fn admitted(permit: Permit, future: F, protocol: P, wire: Wire) -> Self {
         Self {
             call: Call::Admitted { future, permit },
+            protocol,
+            wire,
+        }
+    }
+
+    #[inline]
+    pub(super) fn short(short: Short<Open>, protocol: P, wire: Wire) -> Self {
+        Self {
+            call: Call::Short(Some(short)),
             protocol,
             wire,
         }
@@ -63,17 +74,23 @@ where
 {
     type Output = Result<P::Response<Permit>, Err>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (future, permit) = match this.call.project() {
             CallProjected::Admitted { future, permit } => (future, permit),
+            CallProjected::Short(short) => {
+                return Poll::Ready(Short::answer(short, this.protocol, *this.wire));
+            }
             CallProjected::Rejected(rejection) => {
                 return Poll::Ready(reject(this.protocol, *this.wire, rejection));
             }
         };
         assert!(!permit.is_spent(), "not polled after it was ready");
-        let Poll::Ready(outcome) = permit.in_service(|| future.poll(cx)) else {
+        let before = permit.set_in_service(true);
+        let polled = future.poll(cx);
+        permit.set_in_service(before);
+        let Poll::Ready(outcome) = polled else {
             permit.waits();
             return Poll::Pending;
         };
@@ -106,7 +123,7 @@ impl<F, P> fmt::Debug for ResponseFuture<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.call {
             Call::Admitted { .. } => "admitted",
-            Call::Rejected(_) => "rejected",
+            Call::Rejected(_) | Call::Short(_) => "rejected",
         };
         f.debug_struct("ResponseFuture")
             .field("state", &state)

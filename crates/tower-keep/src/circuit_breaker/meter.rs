@@ -3,11 +3,12 @@ use std::time::Duration;
 use super::{
     cause::Cause,
     config::{CircuitBreakerConfig, Window},
-    shape::Shape,
+    evidence,
+    shape::{Shape, Ticks},
     streak::Streak,
 };
 use crate::common::{
-    atomic::{AtomicU32, AtomicU64, AtomicUsize, Relaxed},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Relaxed},
     clock::whole_nanos,
     stripe::Stripes,
     window::{CountWindow, Counts, Outcome, Ring, settle},
@@ -24,6 +25,7 @@ pub(super) struct Meter {
     failure_rate: AtomicU64,
     slow_rate: AtomicU64,
     min_calls: AtomicUsize,
+    early: AtomicBool,
     /// `u32::MAX` is never reached.
     consecutive_failures: AtomicU32,
     /// Nanoseconds, [`NEVER`] if no call is slow.
@@ -47,6 +49,7 @@ impl Meter {
             failure_rate: AtomicU64::new(0),
             slow_rate: AtomicU64::new(0),
             min_calls: AtomicUsize::new(0),
+            early: AtomicBool::new(false),
             consecutive_failures: AtomicU32::new(0),
             slow_call: AtomicU64::new(0),
             streak: Streak::new(),
@@ -66,6 +69,7 @@ impl Meter {
         self.failure_rate.store(bits(config.failure_rate), Relaxed);
         self.slow_rate.store(bits(config.slow_rate), Relaxed);
         self.min_calls.store(config.min_calls, Relaxed);
+        self.early.store(config.early, Relaxed);
         self.consecutive_failures
             .store(config.consecutive_failures.unwrap_or(u32::MAX), Relaxed);
         let slow_call = config.slow_call.map_or(NEVER, whole_nanos);
@@ -155,13 +159,57 @@ impl Meter {
             return Some(Cause::InARow(in_a_row));
         }
         let (counts, window) = self.counts(millis, generation);
+        if counts.total < self.min_calls.load(Relaxed) as u64 {
+            return None;
+        }
+        let is_reached = |part, total, rate| part as f64 / total as f64 >= rate;
+        self.judge_window(counts, window, is_reached)
+            .or_else(|| match self.shape() {
+                Shape::Time(ticks) if self.early.load(Relaxed) => {
+                    self.judge_early(ticks, millis, generation)
+                }
+                _ => None,
+            })
+    }
+
+    /// Whether the last ticks of the window are enough: 1 of them, 2, and so on. All that were before a
+    /// failure began say nothing about it.
+    #[cold]
+    fn judge_early(&self, ticks: Ticks, millis: u64, generation: u64) -> Option<Cause> {
+        let tick = ticks.at(millis);
+        let mut held = [Counts::default(); Ring::TICKS as usize];
+        for calls in self.calls.iter() {
+            for (counts, (total, bad)) in held.iter_mut().zip(calls.ticks(tick, generation)) {
+                counts.total += total;
+                counts.bad += bad;
+            }
+        }
+        for (counts, (slow, _)) in held.iter_mut().zip(self.rare.slow.ticks(tick, generation)) {
+            counts.slow += slow;
+        }
+        let mut sum = Counts::default();
+        (1..).zip(held).find_map(|(last, counts)| {
+            sum.total += counts.total;
+            sum.bad += counts.bad;
+            sum.slow += counts.slow;
+            let window = Window::Time(Duration::from_millis(ticks.millis() * last));
+            self.judge_window(sum, window, evidence::is_enough)
+        })
+    }
+
+    /// Which rate is reached, if any; `reaches` is told how many of how many calls, and the rate.
+    fn judge_window(
+        &self,
+        counts: Counts,
+        window: Window,
+        reaches: impl Fn(u64, u64, f64) -> bool,
+    ) -> Option<Cause> {
         let Counts { total, bad, slow } = counts;
         if total < self.min_calls.load(Relaxed) as u64 {
             return None;
         }
-        let reached = |part: u64, rate: &AtomicU64| {
-            part > 0 && part as f64 / total as f64 >= f64::from_bits(rate.load(Relaxed))
-        };
+        let reached =
+            |part, rate: &AtomicU64| reaches(part, total, f64::from_bits(rate.load(Relaxed)));
         if reached(bad, &self.failure_rate) {
             return Some(Cause::FailureRate {
                 failed: bad,

@@ -43,7 +43,8 @@
 //! # States
 //!
 //! **Closed**: calls go through and are counted in a window that slides. It opens on failures in a
-//! row, on a rate of failures, or on a rate of slow calls, whichever comes first: see
+//! row, on a rate of failures, or on a rate of slow calls, whichever comes first, and does not wait
+//! for the whole window where the [last calls leave no doubt](CircuitBreakerConfig::early): see
 //! [`CircuitBreakerConfig`], which has the defaults and their reasons.
 //!
 //! **Open**: calls are turned away, with the time that is left as `Retry-After`. The time grows with
@@ -78,6 +79,7 @@ mod breaker;
 mod cause;
 mod config;
 mod core;
+mod evidence;
 mod fallback;
 mod front;
 mod future;

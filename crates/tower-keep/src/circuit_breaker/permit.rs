@@ -142,15 +142,17 @@ impl Permit {
     /// Runs code of the service: a panic in it is the service's failure.
     #[inline]
     pub(super) fn in_service<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        // Restored, not cleared: a body that panicked is dropped in here as well.
         let before = self.set_in_service(true);
         let result = work();
         self.set_in_service(before);
         result
     }
 
+    /// Says that code of the service runs, or as before again: restored, not cleared, since a body that
+    /// panicked is dropped in there as well. For code that is polled in line, which a closure would not
+    /// be.
     #[inline]
-    fn set_in_service(&mut self, now: bool) -> bool {
+    pub(super) fn set_in_service(&mut self, now: bool) -> bool {
         match &mut self.call {
             Some(call) => mem::replace(&mut call.in_service, now),
             None => false,

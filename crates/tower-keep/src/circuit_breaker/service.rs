@@ -50,11 +50,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
-        match self.front.admit_at_once() {
-            Some(permit) => self.run(permit, request, wire),
+        if let Some(permit) = self.front.admit_at_once() {
+            return self.run(permit, request, wire);
+        }
+        match self.front.turn_away() {
+            Some(short) => ResponseFuture::short(short, self.protocol.clone(), wire),
             None => self.call_by_rule(request, wire),
         }
     }
@@ -71,7 +74,9 @@ impl<S, P: Clone> CircuitBreaker<S, P> {
     where
         S: Service<Req>,
     {
-        let future = permit.in_service(|| self.inner.call(request));
+        let before = permit.set_in_service(true);
+        let future = self.inner.call(request);
+        permit.set_in_service(before);
         ResponseFuture::admitted(permit, future, self.protocol.clone(), wire)
     }
 

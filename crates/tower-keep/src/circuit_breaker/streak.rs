@@ -19,7 +19,7 @@ impl Streak {
             let count = match behind(seen, tag) {
                 0 => (seen & COUNT).saturating_add(1).min(COUNT),
                 // Somebody failed in a later generation: this failure belongs to none of it.
-                behind if behind > COUNT / 2 && seen & COUNT != 0 => return 0,
+                behind if behind > COUNT / 2 && holds_row(seen) => return 0,
                 _ => 1,
             };
             let next = (tag << TAG_SHIFT) | count;
@@ -33,13 +33,13 @@ impl Streak {
     /// Whether there is a row to end.
     #[inline]
     pub(super) fn is_row(&self) -> bool {
-        self.0.load(Relaxed) & COUNT != 0
+        holds_row(self.0.load(Relaxed))
     }
 
     /// A success.
     pub(super) fn end(&self, generation: u64) {
         let mut seen = self.0.load(Relaxed);
-        while seen & COUNT != 0 && behind(seen, generation & COUNT) == 0 {
+        while holds_row(seen) && behind(seen, generation & COUNT) == 0 {
             let ended = seen & !COUNT;
             match self.0.compare_exchange_weak(seen, ended, Relaxed, Relaxed) {
                 Ok(_) => return,
@@ -61,6 +61,11 @@ impl Streak {
         // Exchanged like every other write to it; see the windows.
         self.0.swap(0, Relaxed);
     }
+}
+
+#[inline]
+fn holds_row(word: u64) -> bool {
+    word & COUNT != 0
 }
 
 /// How many generations the word is older than `tag`; more than half of [`COUNT`] if it is newer.

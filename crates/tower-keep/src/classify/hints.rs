@@ -215,7 +215,9 @@ mod tests {
             ("ratelimit", r#""a,b;r=5\";";r=0;t=3"#, Some(3_000)),
             ("ratelimit-reset", "12", Some(12_000)),
             ("x-ratelimit-reset", "12", Some(12_000)),
-            ("x-ratelimit-reset", "1000000001", Some(0)),
+            ("x-ratelimit-reset", "999999999", Some(300_000)),
+            ("x-ratelimit-reset", "1000000000", Some(0)),
+            ("ratelimit", r#""a\\";r=0;t=3, "b\";r=0;t=9"#, Some(3_000)),
             ("x-ratelimit-reset", "99999999999", Some(300_000)),
         ] {
             assert_eq!(millis(&[(name, value)]), wanted, "{name}: {value}");

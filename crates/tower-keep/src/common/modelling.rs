@@ -89,13 +89,14 @@ pub(crate) fn two_at_once<S: 'static>(
     });
 }
 
-/// What tokio's timers need to be made. None of them ever goes off: a model has no time.
+/// What tokio's timers need to be made, and a clock that stands still. No timer ever goes off: a model
+/// has no time.
 ///
 /// Leaked, as it is entered for as long as the test lasts, and one for each test: a run that goes wrong
 /// leaves its timers behind.
 pub(crate) fn timers() -> EnterGuard<'static> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_time().build();
+    let runtime = builder.enable_time().start_paused(true).build();
     let runtime = Box::new(runtime.expect("timers need nothing of the system"));
     Box::leak(runtime).enter()
 }

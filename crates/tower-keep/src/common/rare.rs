@@ -26,6 +26,16 @@ impl<T> Rare<T> {
         }
     }
 
+    #[cfg(any(feature = "hedge", feature = "retry"))]
+    pub(crate) const fn part(&self) -> &T {
+        &self.part
+    }
+
+    #[cfg(any(feature = "hedge", feature = "retry"))]
+    pub(crate) const fn part_mut(&mut self) -> &mut T {
+        &mut self.part
+    }
+
     pub(crate) fn get(self: Pin<&mut Self>) -> Pin<&mut T> {
         self.project().part
     }

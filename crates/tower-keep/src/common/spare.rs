@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::sync::{Mutex, lock};
+use super::{
+    rare::Rare,
+    sync::{Mutex, lock},
+};
 
 /// What a service gives its calls of itself: what they share, and a service to try again with.
 ///
@@ -31,8 +34,14 @@ pub(crate) struct Kept<S, T, O> {
 /// What a call holds of it.
 pub(crate) enum Held<S, T, O> {
     Kept(Arc<Kept<S, T, O>>),
-    /// The service that took the call, which was given away.
-    Own(T, Option<S>),
+    Own(Rare<Own<S, T>>),
+}
+
+/// The service that took the call, which was given away.
+pub(crate) struct Own<S, T> {
+    shared: T,
+    /// None once it is taken.
+    service: Option<S>,
 }
 
 impl<S, T, O> Spare<S, T, O> {
@@ -89,11 +98,27 @@ impl<S, T, O> Clone for Spare<S, T, O> {
 }
 
 impl<S, T, O> Held<S, T, O> {
+    /// For a call of a service that gives itself away.
+    pub(crate) const fn own(shared: T, service: S) -> Self {
+        Self::Own(Rare::new(Own {
+            shared,
+            service: Some(service),
+        }))
+    }
+
     #[inline]
     pub(crate) fn shared(&self) -> &T {
         match self {
             Self::Kept(kept) => &kept.shared,
-            Self::Own(shared, _) => shared,
+            Self::Own(own) => &own.part().shared,
+        }
+    }
+
+    /// There will be no further attempt: a service of its own gives back what it holds.
+    #[cfg(feature = "hedge")]
+    pub(crate) fn let_go(&mut self) {
+        if let Self::Own(own) = self {
+            own.part_mut().service = None;
         }
     }
 
@@ -104,7 +129,7 @@ impl<S, T, O> Held<S, T, O> {
     {
         match self {
             Self::Kept(kept) => lock(&kept.service).clone(),
-            Self::Own(_, service) => service.take().expect("asked for once"),
+            Self::Own(own) => own.part_mut().service.take().expect("asked for once"),
         }
     }
 }

@@ -154,25 +154,37 @@ pub(crate) fn current_moment() -> Option<Instant> {
 }
 
 /// Runs `work`, which may take until `until`, or until the end outside if that is earlier.
-///
-/// Afterwards `until` is what `work` went by: the earlier of the two, and fixed if anybody asked.
 #[inline]
 pub(crate) fn within<R>(until: &mut Until, work: impl FnOnce() -> R) -> R {
-    struct Restore<'a> {
-        until: &'a mut Until,
-        outer: Until,
-    }
-    // In a drop, so that a panic in `work` does not leave its deadline on the thread.
-    impl Drop for Restore<'_> {
-        #[inline]
-        fn drop(&mut self) {
-            *self.until = CURRENT.replace(self.outer);
-        }
-    }
-    let outer = CURRENT.get();
-    CURRENT.set(until.earlier(outer));
-    let _restore = Restore { until, outer };
+    let _within = Within::new(until);
     work()
+}
+
+/// While it lives, the thread's work may take until its end, or until the end outside if that is
+/// earlier. For work that takes something long along, which a closure would copy.
+///
+/// Afterwards the end is what the work went by: the earlier of the two, and fixed if anybody asked. A
+/// panic leaves no deadline on the thread.
+#[must_use = "it is over when this is dropped"]
+pub(crate) struct Within<'a> {
+    until: &'a mut Until,
+    outer: Until,
+}
+
+impl<'a> Within<'a> {
+    #[inline]
+    pub(crate) fn new(until: &'a mut Until) -> Self {
+        let outer = CURRENT.get();
+        CURRENT.set(until.earlier(outer));
+        Self { until, outer }
+    }
+}
+
+impl Drop for Within<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.until = CURRENT.replace(self.outer);
+    }
 }
 
 #[cfg(test)]

@@ -179,34 +179,44 @@ thread_local! {
 }
 
 /// Runs `work` in the context in `slot`, or in none if there is none.
-///
-/// The context moves into the thread's place and back, so nothing is counted or allocated; whatever
-/// was in the place waits in the slot. A panic of `work` restores both.
 #[inline]
 pub(crate) fn enter<R>(slot: &mut Option<Context>, work: impl FnOnce() -> R) -> R {
-    struct Restore<'a> {
-        slot: &'a mut Option<Context>,
-        outer: Option<Priority>,
-    }
+    let _entered = Entered::new(slot);
+    work()
+}
 
-    impl Drop for Restore<'_> {
-        #[inline]
-        fn drop(&mut self) {
-            replace_priority(self.outer);
-            swap(self.slot);
-            if let Some(context) = &self.slot {
-                context.inner.span.exit();
-            }
+/// While it lives, the thread works in the context in its slot, or in none if there is none. For work
+/// that takes something long along: a closure would have to be given it, which is to copy it.
+///
+/// The context moves into the thread's place and back, so nothing is counted or allocated; whatever
+/// was in the place waits in the slot. A panic restores both.
+#[must_use = "it is left when this is dropped"]
+pub(crate) struct Entered<'a> {
+    slot: &'a mut Option<Context>,
+    outer: Option<Priority>,
+}
+
+impl<'a> Entered<'a> {
+    #[inline]
+    pub(crate) fn new(slot: &'a mut Option<Context>) -> Self {
+        if let Some(context) = slot {
+            context.inner.span.enter();
+        }
+        let outer = replace_priority(slot.as_ref().and_then(Context::priority));
+        swap(slot);
+        Self { slot, outer }
+    }
+}
+
+impl Drop for Entered<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        replace_priority(self.outer);
+        swap(self.slot);
+        if let Some(context) = &self.slot {
+            context.inner.span.exit();
         }
     }
-
-    if let Some(context) = slot {
-        context.inner.span.enter();
-    }
-    let outer = replace_priority(slot.as_ref().and_then(Context::priority));
-    swap(slot);
-    let _restore = Restore { slot, outer };
-    work()
 }
 
 #[inline]

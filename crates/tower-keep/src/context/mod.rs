@@ -35,7 +35,7 @@ pub use self::{
 pub(crate) use self::{
     attempt::read_attempt,
     b3::{has_b3, read_b3},
-    current::enter,
+    current::{Entered, enter},
 };
 pub(crate) use self::{
     attempt::{PREVIOUS_ATTEMPTS, RETRY_ATTEMPT},

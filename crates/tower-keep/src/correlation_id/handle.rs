@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::{CorrelationIdConfig, settings::Settings};
 use crate::{
-    common::atomic::Relaxed,
     config::{ConfigError, steerable},
     observe::{Condition, Subscription, Vitals, Watch},
 };
@@ -36,9 +35,9 @@ impl CorrelationIdHandle {
     #[must_use]
     pub fn snapshot(&self) -> CorrelationIdSnapshot {
         CorrelationIdSnapshot {
-            accepted: self.settings.accepted.load(Relaxed),
-            replaced: self.settings.replaced.load(Relaxed),
-            created: self.settings.created.load(Relaxed),
+            accepted: self.settings.sum(|counts| &counts.accepted),
+            replaced: self.settings.sum(|counts| &counts.replaced),
+            created: self.settings.sum(|counts| &counts.created),
         }
     }
 

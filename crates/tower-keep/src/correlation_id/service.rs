@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     common::{atomic::Relaxed, macros::inner_accessors, unique},
-    context::{Context, CorrelationId, Priority, Scope, TraceParent, enter, read_attempt},
+    context::{Context, CorrelationId, Entered, Priority, Scope, TraceParent, read_attempt},
     protocol::{Body, Http, Inspect},
 };
 
@@ -71,7 +71,9 @@ where
             }
         };
         let mut context = Some(context);
-        let future = enter(&mut context, || self.inner.call(request));
+        let entered = Entered::new(&mut context);
+        let future = self.inner.call(request);
+        drop(entered);
         ResponseFuture::new(Scope::new(context, future), self.settings.response_header())
     }
 }
@@ -92,7 +94,7 @@ impl<S> CorrelationIdService<S> {
         let id = if present.id {
             self.brought_id(request, trust, &uuid)
         } else {
-            self.settings.created.fetch_add(1, Relaxed);
+            self.settings.counts().created.fetch_add(1, Relaxed);
             self.new_id(request, &uuid)
         };
         // From anybody: it can only make fewer retries.
@@ -126,10 +128,11 @@ impl<S> CorrelationIdService<S> {
         uuid: &LazyCell<Uuid>,
     ) -> CorrelationId {
         let brought = inbound::correlation_id(request.headers(), self.names(), trust);
+        let counts = self.settings.counts();
         let (refused, count) = match brought {
-            Brought::Nothing => (false, &self.settings.created),
-            Brought::Accepted(_) => (false, &self.settings.accepted),
-            Brought::Refused => (true, &self.settings.replaced),
+            Brought::Nothing => (false, &counts.created),
+            Brought::Accepted(_) => (false, &counts.accepted),
+            Brought::Refused => (true, &counts.replaced),
         };
         count.fetch_add(1, Relaxed);
         let id = brought.accepted();

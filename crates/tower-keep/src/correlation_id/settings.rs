@@ -6,6 +6,7 @@ use super::{CorrelationIdConfig, LAYER, Trust};
 use crate::{
     common::{
         atomic::{AtomicBool, AtomicU64, Relaxed},
+        stripe::Row,
         sync::{self, Mutex},
     },
     config::{Check, ConfigError},
@@ -27,11 +28,16 @@ pub(super) struct Settings {
     priority: AtomicBool,
     /// Held by whoever changes it.
     changing: Mutex<()>,
-    /// Statistics.
+    counts: Row<Counts>,
+    pub(super) emitter: Emitter,
+}
+
+/// Statistics.
+#[derive(Default)]
+pub(super) struct Counts {
     pub(super) accepted: AtomicU64,
     pub(super) replaced: AtomicU64,
     pub(super) created: AtomicU64,
-    pub(super) emitter: Emitter,
 }
 
 impl Settings {
@@ -45,9 +51,7 @@ impl Settings {
             trace: AtomicBool::new(true),
             priority: AtomicBool::new(true),
             changing: Mutex::new(()),
-            accepted: AtomicU64::new(0),
-            replaced: AtomicU64::new(0),
-            created: AtomicU64::new(0),
+            counts: Row::of_all(),
             emitter: Emitter::new(LAYER),
         };
         settings.store(config);
@@ -88,6 +92,17 @@ impl Settings {
             trace: self.trace(),
             priority: self.priority(),
         }
+    }
+
+    /// Those of this thread, to count one more.
+    #[inline]
+    pub(super) fn counts(&self) -> &Counts {
+        self.counts.mine()
+    }
+
+    /// What all threads have counted.
+    pub(super) fn sum(&self, count: impl Fn(&Counts) -> &AtomicU64) -> u64 {
+        self.counts.iter().map(|one| count(one).load(Relaxed)).sum()
     }
 
     #[inline]

@@ -62,6 +62,13 @@ impl DecisionLayer {
         self
     }
 
+    /// Whether nothing is recorded, for now.
+    #[must_use]
+    #[inline]
+    pub fn is_off(&self) -> bool {
+        self.shared.is_off()
+    }
+
     /// The handle to look at it and steer it.
     #[must_use]
     pub fn handle(&self) -> DecisionHandle {

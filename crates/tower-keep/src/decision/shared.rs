@@ -67,6 +67,11 @@ impl Shared {
         Ok(())
     }
 
+    #[inline]
+    pub(super) fn is_off(&self) -> bool {
+        self.room.load(Relaxed) == 0
+    }
+
     /// A record for a call that begins, if calls are recorded.
     #[inline]
     pub(super) fn begin(&self) -> Option<Decision> {

@@ -13,7 +13,6 @@ use super::{
     gives::Gives,
     rules::{How, Made},
     service::Plan,
-    shared::Shared,
     state,
 };
 use crate::{
@@ -54,7 +53,6 @@ enum Step<F, G, T> {
 
 /// What a call keeps for the case that it fails.
 pub(super) struct Call<T, B, R, Saved> {
-    pub(super) shared: Arc<Shared>,
     pub(super) plan: Arc<Plan<T>>,
     pub(super) asked: Option<Asked>,
     /// Under which key its answer may be kept, and be one that was.
@@ -101,7 +99,7 @@ where
 {
     type Output = Answered<P, S::Response, S::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let (protocol, wire) = (&*this.protocol, *this.wire);
@@ -137,9 +135,9 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
         outcome: &Result<Res, Err>,
         key: Vec<u8>,
     ) -> Keeper {
-        let cap = self.shared.config().max_answer_bytes;
+        let cap = self.plan.shared.config().max_answer_bytes;
         match protocol.record(wire, outcome, &self.plan.headers, cap) {
-            Some(recording) => Keeper::new(recording.0, key, self.shared.clone()),
+            Some(recording) => Keeper::new(recording.0, key, self.plan.shared.clone()),
             None => Keeper::NOTHING,
         }
     }
@@ -171,7 +169,7 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
             status,
             request: self.asked.clone(),
         };
-        let header = self.shared.config().header;
+        let header = self.plan.shared.config().header;
         while let Some(rule) = self.plan.rules.get(self.at) {
             self.at += 1;
             if !rule.causes.contains(cause) {
@@ -184,7 +182,7 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
                     step.set(Step::Readying);
                     match make(failed.clone(), taken) {
                         Made::Now(given) => {
-                            self.shared.answered(&failed, false);
+                            self.plan.shared.answered(&failed, false);
                             return Some(protocol.give(wire, given, &failed, header));
                         }
                         Made::Later(making) => step.set(Step::Making(making)),
@@ -232,10 +230,10 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
         header: bool,
     ) -> Option<Answered<P, Res, Err>> {
         let key = self.key.as_ref()?;
-        let max_age = self.shared.config().max_age;
-        let kept = self.shared.store.get(key, max_age)?;
+        let max_age = self.plan.shared.config().max_age;
+        let kept = self.plan.shared.store.get(key, max_age)?;
         let answer = protocol.give_kept(wire, kept, failed, header)?;
-        self.shared.answered(failed, true);
+        self.plan.shared.answered(failed, true);
         Some(answer)
     }
 
@@ -254,14 +252,14 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
         B: Backup<R::Request, S::Response, S::Error>,
         R: Replay<Req, Saved = Saved>,
     {
-        let header = self.shared.config().header;
+        let header = self.plan.shared.config().header;
         loop {
             let outcome = match step.as_mut().project() {
                 StepProjected::First(_) => unreachable!("it has failed"),
                 StepProjected::Making(making) => {
                     let given = ready!(making.as_mut().poll(cx));
                     let failed = self.failed.take().expect("it has failed");
-                    self.shared.answered(&failed, false);
+                    self.plan.shared.answered(&failed, false);
                     return Poll::Ready(protocol.give(wire, given, &failed, header));
                 }
                 StepProjected::Readying => {
@@ -283,7 +281,7 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
             self.second = None;
             if protocol.judge(wire, &outcome).so_far().class == Class::Success {
                 let failed = self.failed.take().expect("it has failed");
-                self.shared.answered(&failed, false);
+                self.plan.shared.answered(&failed, false);
                 let mut answer = protocol.hold_by(outcome, || Keeper::NOTHING);
                 if let Ok(answer) = &mut answer {
                     protocol.mark(answer, &failed, header);

@@ -24,7 +24,6 @@ use crate::{
 /// first that fits the cause and has an answer counts. A clone is the same layer with the same answers
 /// kept, and so is every service it makes.
 pub struct FallbackLayer<P = Http, T = Response<Bytes>, B = NoBackup, R = Once> {
-    shared: Arc<Shared>,
     plan: Arc<Plan<T>>,
     protocol: P,
     backup: B,
@@ -50,8 +49,7 @@ impl FallbackLayer {
     /// If a field is out of range; the error names it.
     pub fn from_config(config: FallbackConfig) -> Result<Self, ConfigError> {
         Ok(Self {
-            shared: Arc::new(Shared::new(config)?),
-            plan: Arc::new(Plan::empty()),
+            plan: Arc::new(Plan::empty(Arc::new(Shared::new(config)?))),
             protocol: Http::new(),
             backup: NoBackup,
             replay: Once,
@@ -69,8 +67,7 @@ impl FallbackLayer {
             "say `plain` before the first rule"
         );
         FallbackLayer {
-            shared: self.shared,
-            plan: Arc::new(Plan::empty()),
+            plan: Arc::new(Plan::empty(self.plan.shared.clone())),
             protocol: Plain::new(),
             backup: NoBackup,
             replay: Once,
@@ -202,7 +199,6 @@ impl<P, T, B> FallbackLayer<P, T, B, Replayed<Streamed>> {
     #[must_use]
     pub fn same_body<F>(self, rewrap: F) -> FallbackLayer<P, T, B, Replayed<SameBody<F>>> {
         FallbackLayer {
-            shared: self.shared,
             plan: self.plan,
             protocol: self.protocol,
             backup: self.backup,
@@ -215,7 +211,6 @@ impl<P, T, B> FallbackLayer<P, T, B, Replayed<Streamed>> {
     #[must_use]
     pub fn map_body<F>(self, convert: F) -> FallbackLayer<P, T, B, Replayed<MapBody<F>>> {
         FallbackLayer {
-            shared: self.shared,
             plan: self.plan,
             protocol: self.protocol,
             backup: self.backup,
@@ -229,7 +224,6 @@ impl<P, T, B, R> FallbackLayer<P, T, B, R> {
     #[must_use]
     pub fn with_protocol<Q>(self, protocol: Q) -> FallbackLayer<Q, T, B, R> {
         FallbackLayer {
-            shared: self.shared,
             plan: self.plan,
             protocol,
             backup: self.backup,
@@ -254,7 +248,6 @@ impl<P, T, B, R> FallbackLayer<P, T, B, R> {
 
     fn with_backup<C, Q>(self, backup: C, replay: Q) -> FallbackLayer<P, T, C, Q> {
         FallbackLayer {
-            shared: self.shared,
             plan: self.plan,
             protocol: self.protocol,
             backup,
@@ -267,11 +260,11 @@ impl<P, T, B, R> FallbackLayer<P, T, B, R> {
     /// The handle to look at it and steer it.
     #[must_use]
     pub fn handle(&self) -> FallbackHandle {
-        FallbackHandle::new(self.shared.clone())
+        FallbackHandle::new(self.plan.shared.clone())
     }
 
     fn emitter(&self) -> &Emitter {
-        &self.shared.emitter
+        &self.plan.shared.emitter
     }
 }
 
@@ -292,7 +285,7 @@ impl<S, P: Clone, T, B: Clone, R: Clone> Layer<S> for FallbackLayer<P, T, B, R> 
             self.backup.clone(),
             self.replay.clone(),
         );
-        Fallback::new(inner, self.shared.clone(), self.plan.clone(), parts)
+        Fallback::new(inner, self.plan.clone(), parts)
     }
 }
 
@@ -300,7 +293,6 @@ impl<S, P: Clone, T, B: Clone, R: Clone> Layer<S> for FallbackLayer<P, T, B, R> 
 impl<P: Clone, T, B: Clone, R: Clone> Clone for FallbackLayer<P, T, B, R> {
     fn clone(&self) -> Self {
         Self {
-            shared: self.shared.clone(),
             plan: self.plan.clone(),
             protocol: self.protocol.clone(),
             backup: self.backup.clone(),
@@ -313,7 +305,7 @@ impl<P, T, B, R> fmt::Debug for FallbackLayer<P, T, B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FallbackLayer")
             .field("rules", &self.plan.rules)
-            .field("shared", &self.shared)
+            .field("shared", &self.plan.shared)
             .finish_non_exhaustive()
     }
 }

@@ -26,23 +26,24 @@ use crate::{
 /// [`FallbackLayer`](super::FallbackLayer).
 pub struct Fallback<S, P = Http, T = Response<Bytes>, B = NoBackup, R = Once> {
     inner: S,
-    shared: Arc<Shared>,
     plan: Arc<Plan<T>>,
     protocol: P,
     backup: B,
     replay: R,
 }
 
-/// What the user has said, in the order of it.
+/// What the user has said, in the order of it, and what all clones share: one thing for a call to hold.
 pub(super) struct Plan<T> {
+    pub(super) shared: Arc<Shared>,
     pub(super) rules: Vec<Rule<T>>,
     /// The headers that are kept of requests, and that tell answers apart.
     pub(super) headers: Vec<HeaderName>,
 }
 
 impl<T> Plan<T> {
-    pub(super) const fn empty() -> Self {
+    pub(super) const fn empty(shared: Arc<Shared>) -> Self {
         Self {
+            shared,
             rules: Vec::new(),
             headers: Vec::new(),
         }
@@ -76,15 +77,9 @@ impl<T> Plan<T> {
 }
 
 impl<S, P, T, B, R> Fallback<S, P, T, B, R> {
-    pub(super) fn new(
-        inner: S,
-        shared: Arc<Shared>,
-        plan: Arc<Plan<T>>,
-        (protocol, backup, replay): (P, B, R),
-    ) -> Self {
+    pub(super) fn new(inner: S, plan: Arc<Plan<T>>, (protocol, backup, replay): (P, B, R)) -> Self {
         Self {
             inner,
-            shared,
             plan,
             protocol,
             backup,
@@ -111,11 +106,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
         let protocol = self.protocol.clone();
-        if self.plan.rules.is_empty() || !self.shared.is_enabled() {
+        if self.plan.rules.is_empty() || !self.plan.shared.is_enabled() {
             let first = self.inner.call(self.replay.once(request));
             return ResponseFuture::new(first, protocol, wire, None);
         }
@@ -131,7 +126,6 @@ where
         };
         let first = self.inner.call(request);
         let call = Call {
-            shared: self.shared.clone(),
             plan: self.plan.clone(),
             asked,
             key,
@@ -150,6 +144,7 @@ const MAX_REPLAY_BYTES: usize = 64 * 1024;
 impl<T> Clone for Plan<T> {
     fn clone(&self) -> Self {
         Self {
+            shared: self.shared.clone(),
             rules: self.rules.clone(),
             headers: self.headers.clone(),
         }
@@ -160,7 +155,6 @@ impl<S: Clone, P: Clone, T, B: Clone, R: Clone> Clone for Fallback<S, P, T, B, R
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            shared: self.shared.clone(),
             plan: self.plan.clone(),
             protocol: self.protocol.clone(),
             backup: self.backup.clone(),
@@ -173,7 +167,7 @@ impl<S, P, T, B, R> fmt::Debug for Fallback<S, P, T, B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fallback")
             .field("rules", &self.plan.rules)
-            .field("shared", &self.shared)
+            .field("shared", &self.plan.shared)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,11 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::{state, store::Store, *};
-use crate::common::answer::Answer;
+use crate::{
+    classify::Verdict,
+    common::{answer::Answer, name::Name},
+    rejection::{Kind, Phase, Rejection},
+};
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     pairs
@@ -163,4 +167,58 @@ async fn what_was_asked_for_longest_ago_goes_first() {
     assert!(!has("d"));
     store.clear();
     assert_eq!(store.size(), (0, 0));
+}
+
+#[test]
+fn each_refusal_has_its_cause_unless_it_is_the_callers_doing() {
+    let limit = 1;
+    let after = Duration::from_secs(1);
+    let late = |phase| Kind::DeadlineExceeded { phase, after };
+    for (kind, cause) in [
+        (Kind::CircuitOpen, Some(Cause::Open)),
+        (Kind::BulkheadFull { limit }, Some(Cause::Full)),
+        (Kind::ConcurrencyLimited { limit }, Some(Cause::Full)),
+        (Kind::QueueTimeout { waited: after }, Some(Cause::Full)),
+        (Kind::Overloaded { reason: "" }, Some(Cause::Limited)),
+        (Kind::RateLimited, Some(Cause::Limited)),
+        (Kind::Throttled, Some(Cause::Limited)),
+        (late(Phase::RequestBody), None),
+        (late(Phase::Head), Some(Cause::TimedOut)),
+        (late(Phase::Body), Some(Cause::TimedOut)),
+        (Kind::DeadlineExpired, Some(Cause::TimedOut)),
+        (Kind::NoEndpoint, Some(Cause::Unavailable)),
+        (Kind::ShuttingDown, Some(Cause::Unavailable)),
+        (Kind::FaultInjected, Some(Cause::Failed)),
+        (Kind::Panicked, Some(Cause::Failed)),
+        (Kind::IdempotencyConflict, None),
+        (Kind::IdempotencyKey { problem: "" }, None),
+        (Kind::IdempotencyMismatch, None),
+    ] {
+        let rejection = Rejection::new(kind, "x", Name::EMPTY);
+        // Whatever the verdict on it is.
+        for verdict in [Verdict::success(), Verdict::failure()] {
+            let found = state::cause(&verdict, Some(&rejection), true);
+            assert_eq!(found, cause, "{rejection}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_of_the_service_has_a_cause_if_it_is_bad() {
+    for (verdict, answered, cause) in [
+        (Verdict::overload(), true, Some(Cause::Limited)),
+        (Verdict::overload(), false, Some(Cause::Limited)),
+        (Verdict::failure(), true, Some(Cause::Failed)),
+        (Verdict::failure(), false, Some(Cause::Error)),
+        (Verdict::ignored(), false, None),
+        (Verdict::success(), true, None),
+    ] {
+        assert_eq!(state::cause(&verdict, None, answered), cause, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_part_of_an_answer_is_not_kept() {
+    let headers = headers(&[("range", "bytes=0-1")]);
+    assert!(!state::may_keep_request(&Method::GET, &headers, &[]));
 }

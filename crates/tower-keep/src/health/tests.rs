@@ -1,13 +1,19 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
 use super::{
-    CheckConfig, HealthConfig, LifecycleConfig, Phase, Standing,
+    CheckConfig, HealthConfig, Lifecycle, LifecycleConfig, Phase, Standing,
     state::{Course, Step},
     streak::Streak,
 };
-use crate::common::clock;
+use crate::{common::clock, observe::Emitter};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -165,4 +171,105 @@ fn a_configuration_is_plain_data() {
     let read: HealthConfig = serde_json::from_str(&written).unwrap();
     assert_eq!(read, config);
     assert!(serde_json::from_str::<HealthConfig>(r#"{"cheque": {}}"#).is_err());
+}
+
+fn lifecycle() -> Lifecycle {
+    Lifecycle::new(LifecycleConfig::default(), Emitter::new("health"))
+}
+
+#[test]
+fn a_phase_is_a_word_and_a_level() {
+    let told = [
+        Phase::Ready,
+        Phase::Starting,
+        Phase::Draining,
+        Phase::Closing,
+        Phase::Forced,
+    ]
+    .map(|phase| (phase.as_str(), phase.level()));
+    let expected = [
+        ("ready", 0),
+        ("starting", 1),
+        ("draining", 2),
+        ("closing", 3),
+        ("forced", 4),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn who_is_forced_at_once_was_told_to_stop_then() {
+    let now = clock::now();
+    let mut course = Course::new(LifecycleConfig::default());
+    course.force(now);
+    assert_eq!(course.stopping_since, Some(now));
+    assert_eq!(course.wake_at(), None, "nothing comes after it");
+    course.stop(now + secs(1));
+    assert_eq!(course.stopping_since, Some(now));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_counted_until_they_end_and_those_that_end_late_by_themselves() {
+    let lifecycle = lifecycle();
+    lifecycle.ready();
+    let counts = || (lifecycle.in_flight(), lifecycle.finished());
+    let calls = [(); 3].map(|()| lifecycle.track());
+    assert_eq!(counts(), (3, 0));
+    let [first, second, third] = calls;
+    drop(first);
+    assert!(!second.is_stopping());
+    assert_eq!(counts(), (2, 0), "before the stop nobody asks");
+    lifecycle.stop();
+    assert!(second.is_stopping());
+    drop(second);
+    assert_eq!(counts(), (1, 1));
+    drop(third);
+    assert_eq!(counts(), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_the_last_call_ends_with_it_and_not_before() {
+    let lifecycle = lifecycle();
+    let mut waker = Watched(Arc::default());
+    let mut idle = std::pin::pin!(lifecycle.idle());
+    assert!(!waker.polls(idle.as_mut()), "nobody told it to stop");
+    let [one, other] = [(); 2].map(|()| lifecycle.track());
+    lifecycle.ready();
+    assert!(!waker.was_woken());
+    lifecycle.stop();
+    assert!(waker.was_woken());
+    assert!(!waker.polls(idle.as_mut()), "two are in flight");
+    drop(one);
+    assert!(!waker.was_woken(), "one still is");
+    assert!(!waker.polls(idle.as_mut()));
+    drop(other);
+    assert!(waker.was_woken() && waker.polls(idle.as_mut()));
+    // And at once where there is nothing to wait for.
+    lifecycle.idle().await;
+}
+
+/// Polls, and remembers whether it was woken since.
+struct Watched(Arc<Woken>);
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+impl Watched {
+    /// Whether it is ready.
+    fn polls(&mut self, future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
+        let waker = self.0.clone().into();
+        self.0.0.store(false, SeqCst);
+        let cx = &mut std::task::Context::from_waker(&waker);
+        future.poll(cx).is_ready()
+    }
+
+    fn was_woken(&self) -> bool {
+        self.0.0.load(SeqCst)
+    }
 }

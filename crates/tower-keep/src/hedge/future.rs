@@ -66,7 +66,7 @@ where
 
 impl<S, Req, P, R> Future for ResponseFuture<S, Req, P, R>
 where
-    S: Service<R::Request>,
+    S: Service<R::Request> + Clone,
     P: Protocol<S::Response, S::Error>,
     R: Replay<Req>,
 {

@@ -11,20 +11,18 @@ use crate::common::{
 ///
 /// Counters guard no other memory: relaxed. A sample that arrives while its generation is emptied is
 /// lost or counted with the next one, which no quantile notices.
-pub(super) struct Histogram {
-    generations: [Counters; 2],
+pub(super) struct Histogram<const BUCKETS: usize = USUAL> {
+    generations: [[AtomicU32; BUCKETS]; 2],
     current: AtomicUsize,
 }
-
-type Counters = [AtomicU32; BUCKETS];
 
 /// Each doubling is cut into so many buckets, so a bucket is at most a sixteenth wide.
 const CUTS: u32 = 16;
 /// Up to two minutes in steps of 2^17 ns, about an eighth of a millisecond.
-const BUCKETS: usize = 288;
+pub(super) const USUAL: usize = 288;
 const STEP_BITS: u32 = 17;
 
-impl Histogram {
+impl<const BUCKETS: usize> Histogram<BUCKETS> {
     pub(super) fn new() -> Self {
         let empty = || std::array::from_fn(|_| AtomicU32::new(0));
         Self {
@@ -34,7 +32,7 @@ impl Histogram {
     }
 
     #[inline]
-    fn filling(&self) -> &Counters {
+    fn filling(&self) -> &[AtomicU32; BUCKETS] {
         &self.generations[self.current.load(Relaxed) & 1]
     }
 
@@ -45,7 +43,7 @@ impl Histogram {
     }
 
     pub(super) fn record(&self, took: Duration) {
-        self.filling()[bucket(took)].fetch_add(1, Relaxed);
+        self.filling()[bucket(took).min(BUCKETS - 1)].fetch_add(1, Relaxed);
     }
 
     /// Forgets the older generation and starts another.
@@ -74,14 +72,14 @@ impl Histogram {
     }
 }
 
-/// The bucket that a time falls into.
+/// The bucket that a time falls into, if there are enough of them.
 fn bucket(took: Duration) -> usize {
     let steps = whole_nanos(took) >> STEP_BITS;
     let Some(doublings) = (steps / u64::from(CUTS)).checked_ilog2() else {
         return steps as usize;
     };
     let cut = steps >> doublings;
-    (((doublings * CUTS) as u64 + cut) as usize).min(BUCKETS - 1)
+    ((doublings * CUTS) as u64 + cut) as usize
 }
 
 /// Where a bucket ends.
@@ -92,7 +90,7 @@ fn end(bucket: usize) -> Duration {
         bucket
     } else {
         let doublings = (bucket - cuts) / cuts;
-        (cuts + (bucket - cuts) % cuts) << doublings
+        (cuts + bucket % cuts) << doublings
     };
     Duration::from_nanos(steps << STEP_BITS)
 }
@@ -105,18 +103,24 @@ mod tests {
 
     #[test]
     fn buckets_follow_each_other_without_a_gap() {
-        for at in 0..BUCKETS - 1 {
+        for at in 0..USUAL {
             let end = end(at);
             assert_eq!(bucket(end - Duration::from_nanos(1)), at);
             assert_eq!(bucket(end), at + 1);
         }
-        assert_eq!(bucket(Duration::MAX), BUCKETS - 1);
-        assert!(end(BUCKETS - 1) > Duration::from_secs(120));
+        assert!(end(USUAL - 1) > Duration::from_secs(120));
+    }
+
+    #[test]
+    fn what_takes_longer_than_all_of_them_is_in_the_last() {
+        let histogram = Histogram::<USUAL>::new();
+        histogram.record(Duration::MAX);
+        assert_eq!(histogram.quantile(0.5), (1, end(USUAL - 1)));
     }
 
     #[test]
     fn a_generation_is_forgotten_after_the_next() {
-        let histogram = Histogram::new();
+        let histogram = Histogram::<USUAL>::new();
         histogram.record(Duration::from_secs(1));
         histogram.rotate();
         histogram.record_at_once();
@@ -133,7 +137,7 @@ mod tests {
             micros in proptest::collection::vec(0..60_000_000_u64, 1..200),
             share in 0.01..0.99_f64,
         ) {
-            let histogram = Histogram::new();
+            let histogram = Histogram::<USUAL>::new();
             for micros in &micros {
                 histogram.record(Duration::from_micros(*micros));
             }

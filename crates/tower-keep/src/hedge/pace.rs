@@ -1,6 +1,10 @@
 use std::time::Duration;
 
-use super::{Delay, Observed, histogram::Histogram, state};
+use super::{
+    Delay, Observed,
+    histogram::{Histogram, USUAL},
+    state,
+};
 use crate::common::{
     atomic::{AcqRel, AtomicU64, Relaxed},
     clock::{self, Instant},
@@ -10,8 +14,8 @@ use crate::common::{
 ///
 /// The delay is worked out anew a few times a second, by whichever call comes first, so that a call
 /// reads one word. The words guard no other memory: relaxed, but for the mark that says who counts.
-pub(super) struct Pace {
-    histogram: Histogram,
+pub(super) struct Pace<const BUCKETS: usize = USUAL> {
+    histogram: Histogram<BUCKETS>,
     /// Nanoseconds, or one of the two marks below.
     delay: AtomicU64,
     /// The last tick in which the delay was worked out; set to 0 to have it done again.
@@ -27,7 +31,7 @@ const OBSERVED: u64 = 1 << 63;
 /// A tick is 2^27 ns, an eighth of a second.
 const TICK_BITS: u32 = 27;
 
-impl Pace {
+impl<const BUCKETS: usize> Pace<BUCKETS> {
     pub(super) fn new(delay: Delay) -> Self {
         let pace = Self {
             histogram: Histogram::new(),
@@ -46,8 +50,9 @@ impl Pace {
             Delay::Observed(observed) => OBSERVED | clock::whole_nanos(observed.until_known),
             Delay::OnFailure => NEVER,
         };
-        self.delay.store(word, Relaxed);
-        self.tick.store(0, Relaxed);
+        // Exchanged like every other write to them: a model checker loses its way if some are stores.
+        self.delay.swap(word, Relaxed);
+        self.tick.swap(0, Relaxed);
     }
 
     /// A call was answered before it had to wait.

@@ -16,6 +16,7 @@ use crate::{
     common::{
         cancel::{self, Reason},
         clock::{self, Instant},
+        spare::Held,
         timer::Timer,
     },
     context,
@@ -30,9 +31,9 @@ where
     S: Service<R::Request>,
     R: Replay<Req>,
 {
-    shared: Arc<Shared>,
-    /// The service and the request of a further attempt; gone when there will be none.
-    spare: Option<Spare<S, R::Saved>>,
+    held: Holding<S>,
+    /// What further attempts are made of; gone when there will be none.
+    further: Option<Further<S, R::Saved>>,
     replay: R,
     others: Vec<Other<S::Future>>,
     /// The best of the answers that nobody wants.
@@ -47,8 +48,12 @@ where
     is_timed: bool,
 }
 
-struct Spare<S, Saved> {
-    service: S,
+/// What a call shares with others, and where it has a service from to try again with.
+pub(super) type Holding<S> = Held<S, Arc<Shared>, ()>;
+
+struct Further<S, Saved> {
+    /// None before the first of them.
+    service: Option<S>,
     saved: Saved,
 }
 
@@ -81,16 +86,16 @@ where
 {
     #[inline]
     pub(super) fn new(
-        service: S,
+        held: Holding<S>,
         saved: R::Saved,
         replay: R,
-        shared: &Arc<Shared>,
         attempt: u32,
         hedges: u32,
     ) -> Self {
+        let service = None;
         Self {
-            shared: shared.clone(),
-            spare: Some(Spare { service, saved }),
+            held,
+            further: Some(Further { service, saved }),
             replay,
             others: Vec::new(),
             aside: None,
@@ -118,14 +123,25 @@ where
     #[inline]
     pub(super) fn answered(&self) {
         match self.waits_since {
-            None => self.shared.live.pace.answered_at_once(),
+            None => self.shared().live.pace.answered_at_once(),
             Some(since) => self.took(since),
         }
     }
 
     fn took(&self, since: Instant) {
         let took = clock::now().saturating_duration_since(since);
-        self.shared.live.pace.answered(took);
+        self.shared().live.pace.answered(took);
+    }
+
+    #[inline]
+    fn shared(&self) -> &Shared {
+        self.held.shared()
+    }
+
+    /// There will be no further attempt. What the service holds for one is given back.
+    fn no_more(&mut self) {
+        self.further = None;
+        self.held.let_go();
     }
 
     /// All but an answer that comes before anything else happens. Apart, so that that is short.
@@ -139,6 +155,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<S, R::Request>>
     where
+        S: Clone,
         P: Protocol<S::Response, S::Error>,
     {
         if let Some((verdict, outcome)) = ended {
@@ -182,7 +199,10 @@ where
         outcome: Outcome<S, R::Request>,
         wire: Wire,
         cx: &mut Context<'_>,
-    ) -> Option<Outcome<S, R::Request>> {
+    ) -> Option<Outcome<S, R::Request>>
+    where
+        S: Clone,
+    {
         let next = state::next(verdict);
         if next == Next::Wins {
             return Some(outcome);
@@ -222,7 +242,7 @@ where
         if timer.is_none() {
             let now = clock::now();
             self.waits_since.get_or_insert(now);
-            let delay = self.shared.delay(now);
+            let delay = self.shared().delay(now);
             if delay == Some(Duration::ZERO) {
                 return delay;
             }
@@ -244,29 +264,42 @@ where
     }
 
     /// Begins another attempt, or says why there is none and never will be.
-    fn start(&mut self, answered: bool, after: Duration, wire: Wire, cx: &mut Context<'_>) {
-        let Some(spare) = &mut self.spare else { return };
-        if let Err(why) = spare.prepare::<Req, R>(&self.shared, answered, cx) {
+    fn start(&mut self, answered: bool, after: Duration, wire: Wire, cx: &mut Context<'_>)
+    where
+        S: Clone,
+    {
+        let Some(further) = &mut self.further else {
+            return;
+        };
+        if let Err(why) = may_go_on::<Req, R>(&further.saved, answered) {
             return self.give_up(why);
+        }
+        let service = further.service.get_or_insert_with(|| self.held.take());
+        // Waiting would be of no use: by then the first attempt has its answer, and what it waits for
+        // may be what the answers kept aside hold.
+        if !matches!(service.poll_ready(cx), Poll::Ready(Ok(()))) {
+            return self.give_up(Skip::NotReady);
+        }
+        if !self.held.shared().budget.withdraw() {
+            return self.give_up(Skip::Budget);
         }
         self.left -= 1;
         self.last += 1;
-        let request = self.replay.again(&spare.saved, self.last, wire);
+        let request = self.replay.again(&further.saved, self.last, wire);
         self.others.push(Other {
             number: self.last,
-            future: Box::pin(in_attempt(self.last, || spare.service.call(request))),
+            future: Box::pin(in_attempt(self.last, || service.call(request))),
         });
-        self.shared.started(self.last, after);
+        self.shared().started(self.last, after);
         if self.left == 0 {
-            self.spare = None;
+            self.no_more();
         }
     }
 
-    /// There will be no further attempt. What the service holds for one is given back.
     fn give_up(&mut self, why: Skip) {
         self.left = 0;
-        self.spare = None;
-        self.shared.skip(why);
+        self.no_more();
+        self.shared().skip(why);
     }
 
     /// The call has its answer: the other attempts are dropped before anybody is told.
@@ -285,46 +318,25 @@ where
             self.others.clear();
             self.aside = None;
         });
-        self.spare = None;
+        self.no_more();
         // Of the first, given up for a faster one, it is known that it takes longer than this.
         if let Some(since) = self.waits_since.filter(|_| is_running) {
             self.took(since);
         }
         if !self.is_alone() {
-            self.shared.ended(number, number != self.first, running);
+            self.shared().ended(number, number != self.first, running);
         }
         outcome
     }
 }
 
-impl<S, Saved> Spare<S, Saved> {
-    /// Makes ready for another attempt and pays for it.
-    fn prepare<Req, R>(
-        &mut self,
-        shared: &Shared,
-        answered: bool,
-        cx: &mut Context<'_>,
-    ) -> Result<(), Skip>
-    where
-        S: Service<R::Request>,
-        R: Replay<Req, Saved = Saved>,
-    {
-        if context::deadline().is_some_and(context::Deadline::is_past) {
-            return Err(Skip::Deadline);
-        }
-        if context::inbound_attempt() > 1 {
-            return Err(Skip::RetriedUpstream);
-        }
-        R::share(&self.saved, answered)?;
-        // Waiting would be of no use: by then the first attempt has its answer, and what it waits for
-        // may be what the answers kept aside hold.
-        if !matches!(self.service.poll_ready(cx), Poll::Ready(Ok(()))) {
-            return Err(Skip::NotReady);
-        }
-        if shared.budget.withdraw() {
-            Ok(())
-        } else {
-            Err(Skip::Budget)
-        }
+/// Whether another attempt may be made, as far as the call is concerned.
+fn may_go_on<Req, R: Replay<Req>>(saved: &R::Saved, answered: bool) -> Result<(), Skip> {
+    if context::deadline().is_some_and(context::Deadline::is_past) {
+        return Err(Skip::Deadline);
     }
+    if context::inbound_attempt() > 1 {
+        return Err(Skip::RetriedUpstream);
+    }
+    R::share(saved, answered)
 }

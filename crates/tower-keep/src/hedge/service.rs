@@ -6,9 +6,13 @@ use std::{
 
 use tower_service::Service;
 
-use super::{future::ResponseFuture, race::Race, shared::Shared};
+use super::{
+    future::ResponseFuture,
+    race::{Holding, Race},
+    shared::Shared,
+};
 use crate::{
-    common::macros::inner_accessors,
+    common::spare::{Held, Spare},
     observe::in_attempt,
     protocol::{Http, Inspect, Protocol},
     replay::{Attempt, Replay, Replayed},
@@ -19,6 +23,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Hedge<S, P = Http, R = Replayed> {
     inner: S,
+    spare: Spare<S, Arc<Shared>, ()>,
     shared: Arc<Shared>,
     protocol: P,
     replay: R,
@@ -28,13 +33,28 @@ impl<S, P, R> Hedge<S, P, R> {
     pub(super) fn new(inner: S, shared: Arc<Shared>, protocol: P, replay: R) -> Self {
         Self {
             inner,
+            spare: Spare::new(),
             shared,
             protocol,
             replay,
         }
     }
 
-    inner_accessors!();
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside, to change it.
+    pub fn get_mut(&mut self) -> &mut S {
+        self.spare.forget();
+        &mut self.inner
+    }
+
+    /// Takes the service out of the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S, P, R, Req> Service<Req> for Hedge<S, P, R>
@@ -75,19 +95,33 @@ where
             drop(saved);
             return ResponseFuture::new(self.inner.call(request), None, protocol, wire);
         }
-        // The service that was made ready takes the call; its clone stays here.
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
-        let first = in_attempt(attempt, || inner.call(request));
-        let race = Race::new(
-            inner,
-            saved,
-            self.replay.clone(),
-            &self.shared,
-            attempt,
-            hedges,
-        );
+        let (first, held) = self.first(request, attempt);
+        let race = Race::new(held, saved, self.replay.clone(), attempt, hedges);
         ResponseFuture::new(first, Some(race), protocol, wire)
+    }
+}
+
+impl<S, P, R> Hedge<S, P, R> {
+    /// Makes the first attempt.
+    #[inline]
+    fn first<Req>(&mut self, request: Req, attempt: u32) -> (S::Future, Holding<S>)
+    where
+        S: Service<Req> + Clone,
+    {
+        let Self { inner, shared, .. } = self;
+        // The usual call looks no further than this.
+        let kept = self.spare.kept().cloned();
+        if let Some(kept) = kept.or_else(|| self.spare.again(inner, shared, || ())) {
+            return (
+                in_attempt(attempt, || inner.call(request)),
+                Held::Kept(kept),
+            );
+        }
+        // The service that was made ready takes the call; its clone stays here.
+        let clone = inner.clone();
+        let mut ready = mem::replace(inner, clone);
+        let first = in_attempt(attempt, || ready.call(request));
+        (first, Held::own(shared.clone(), ready))
     }
 }
 

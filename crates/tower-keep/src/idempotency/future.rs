@@ -232,7 +232,7 @@ impl<St: Store> Keyed<St> {
         &self,
         begun: Result<Begun<St::Ticket>, BoxError>,
         mut service: S,
-        request: Request<ReqB>,
+        mut request: Request<ReqB>,
         press: Press,
     ) -> State<S, ReqB, ResB, St>
     where
@@ -243,6 +243,7 @@ impl<St: Store> Keyed<St> {
         let rejection = match begun {
             Ok(Begun::Fresh(ticket)) => {
                 self.live.executes();
+                self.store.announce(&ticket, request.extensions_mut());
                 let plate = Plate::new();
                 let request =
                     request.map(|body| FingerprintedBody::new(body, press, plate.clone()));

@@ -83,9 +83,7 @@ impl Live {
 
     pub(super) fn refuse(&self, kind: Kind) -> Rejection {
         self.refused.fetch_add(1, Relaxed);
-        self.emitter
-            .emit(EventKind::CallRejected { kind: kind.clone() });
-        Rejection::new(kind, LAYER, self.emitter.name())
+        self.emitter.refuse(kind)
     }
 
     pub(super) fn executes(&self) {

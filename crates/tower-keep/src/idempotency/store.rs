@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap, StatusCode};
 
 use super::{Fingerprint, Id};
 use crate::{BoxError, common::answer::Answer};
@@ -32,6 +32,10 @@ pub trait Store: Clone {
         answer: Option<StoredAnswer>,
         keep_for: Duration,
     ) -> Self::Finish;
+
+    /// Leaves in a request that is to be executed what its handler may know of it, such as the right
+    /// to record its answer in the transaction of its effect. Nothing, unless a store has something.
+    fn announce(&self, _ticket: &Self::Ticket, _extensions: &mut Extensions) {}
 }
 
 /// What [`Store::begin`] found.

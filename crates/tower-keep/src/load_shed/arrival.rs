@@ -1,7 +1,7 @@
 use std::{sync::Arc, task::Waker};
 
 use super::{
-    LAYER, Permit, Reason, Tenant,
+    Permit, Reason, Tenant,
     seen::Level,
     shared::{Line, Shared},
     state::Caller,
@@ -133,9 +133,7 @@ impl Shared {
             return Ok(self.run_anyway());
         }
         self.count_shed(reason);
-        self.emitter
-            .emit(EventKind::CallRejected { kind: kind.clone() });
-        let rejection = Rejection::new(kind, LAYER, self.emitter.name());
+        let rejection = self.emitter.refuse(kind);
         Err(rejection.with_retry_after(Some(retry_after)))
     }
 

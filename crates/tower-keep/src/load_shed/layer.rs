@@ -93,6 +93,13 @@ impl<P> LoadShedLayer<P> {
 
     naming!(self => self.shared.emitter);
 
+    /// Whether every call is let through and none counted, for now.
+    #[must_use]
+    #[inline]
+    pub fn is_off(&self) -> bool {
+        self.shared.gate().is_off()
+    }
+
     /// The handle to look at it and steer it.
     #[must_use]
     pub fn handle(&self) -> LoadShedHandle {

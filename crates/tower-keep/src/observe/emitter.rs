@@ -14,6 +14,7 @@ use crate::{
     },
     config::changes,
     context,
+    rejection::{Kind, Rejection},
 };
 
 /// Hears what happens in a layer. Closures are observers.
@@ -241,6 +242,13 @@ impl Emitter {
         if self.is_heard() {
             self.emit(kind());
         }
+    }
+
+    /// Tells that a call is turned away, and makes its refusal.
+    #[inline]
+    pub(crate) fn refuse(&self, kind: Kind) -> Rejection {
+        self.emit_by(|| EventKind::CallRejected { kind: kind.clone() });
+        Rejection::new(kind, self.layer(), self.name())
     }
 
     /// Tells everybody. Never call it with a lock held.

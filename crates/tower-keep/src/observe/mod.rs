@@ -46,7 +46,7 @@ pub use self::{
 };
 pub(crate) use self::{
     emitter::Emitter,
-    record::{in_attempt, recording},
+    record::{in_attempt, is_recording, recording},
     span::{Span, describe},
 };
 #[cfg(feature = "metrics")]

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use super::EventKind;
 use crate::common::statics::{AtomicBool, Relaxed, RwLock, read, write};
@@ -49,7 +52,8 @@ static RULED: AtomicBool = AtomicBool::new(false);
 /// Has `rule` decide how loud the events of this process are in the log, by the layer's name and what
 /// happened; where it answers `None`, [`Severity::of`] counts. The last rule given is in force.
 ///
-/// It is asked about every event, before the event is made: keep it short. Events that are made for
+/// It is asked about every event, before the event is made: keep it short. A panic in it is contained,
+/// and counts as `None`. Events that are made for
 /// each admitted call only become lines if something else wants them, such as metrics.
 ///
 /// ```
@@ -78,7 +82,8 @@ pub(super) fn severity(layer: &'static str, kind: &EventKind) -> Severity {
     let ruled = RULED.load(Relaxed).then(|| {
         // A copy, so that no lock is held while the rule runs.
         let rule = read(&RULE).clone();
-        rule.and_then(|rule| rule(layer, kind))
+        // A bug in it must not become the caller's failed request.
+        rule.and_then(|rule| catch_unwind(AssertUnwindSafe(|| rule(layer, kind))).ok()?)
     });
     ruled.flatten().unwrap_or_else(|| Severity::of(kind))
 }

@@ -202,13 +202,23 @@ fn refusal(rejection: Rejection) -> Response<Bytes> {
     if let Some(after) = rejection.retry_after() {
         // Whole seconds, rounded up: earlier would be refused again.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        headers.insert(header::RETRY_AFTER, number(seconds));
     }
     if !rejection.may_retry() {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     response.extensions_mut().insert(rejection);
     response
+}
+
+/// A number as a header value, mostly a small one, which is there already.
+fn number(number: u64) -> HeaderValue {
+    const SMALL: [&str; 11] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
+    let small = usize::try_from(number).ok().and_then(|at| SMALL.get(at));
+    small.map_or_else(
+        || HeaderValue::from(number),
+        |text| HeaderValue::from_static(text),
+    )
 }
 
 /// An answer that a layer gives by itself; to a request for the head alone, only the length of the

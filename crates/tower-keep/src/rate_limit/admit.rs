@@ -12,10 +12,10 @@ use super::{
     state::Pace,
 };
 use crate::{
-    common::{atomic::Relaxed, clock, name::Name},
+    common::{atomic::Relaxed, clock},
     context,
     observe::EventKind,
-    rejection::{Kind, Rejection},
+    rejection::{Kind, Rejection, Short, Why},
 };
 
 /// What became of a call that arrived.
@@ -27,22 +27,17 @@ pub(super) enum Admission {
     Refused(Rejection),
 }
 
-/// A call that was turned away, as little of it as there has to be until somebody asks.
-pub(super) struct Short {
-    after: Duration,
-    name: Name,
-}
+/// There is no permit.
+#[derive(Clone, Copy)]
+pub(super) struct NoPermit;
 
-impl Short {
+impl Why for NoPermit {
+    const LAYER: &'static str = LAYER;
+
     #[inline]
-    pub(super) fn rejection(self) -> Rejection {
-        rejection(self.name, Some(self.after))
+    fn kind(self) -> Kind {
+        Kind::RateLimited
     }
-}
-
-#[inline]
-fn rejection(name: Name, after: Option<Duration>) -> Rejection {
-    Rejection::new(Kind::RateLimited, LAYER, name).with_retry_after(after)
 }
 
 /// The permits of a call that was let in.
@@ -103,16 +98,14 @@ impl Shared {
     /// Turns the usual call away, if that is what is done with a call that finds no permit.
     #[cold]
     #[inline(never)]
-    pub(super) fn turn_away(&self, now: u64) -> Option<Short> {
+    pub(super) fn turn_away(&self, now: u64) -> Option<Short<NoPermit>> {
         if now == 0 || !self.turns_away() {
             return None;
         }
         let after = self.buckets[0].one_in(&self.quick, now)?;
-        self.count_refused();
-        Some(Short {
-            after: Duration::from_nanos(after),
-            name: self.emitter.name(),
-        })
+        self.refused.fetch_add(1, Relaxed);
+        let after = Duration::from_nanos(after);
+        Some(Short::new(NoPermit, after, &self.emitter))
     }
 
     /// Asks for permits.
@@ -251,15 +244,10 @@ impl Shared {
 
     /// Turns a call away; `after` is when it would fit.
     pub(super) fn refuse(&self, after: Option<Duration>) -> Rejection {
-        self.count_refused();
-        rejection(self.emitter.name(), after)
-    }
-
-    fn count_refused(&self) {
         self.refused.fetch_add(1, Relaxed);
-        self.emitter.emit_by(|| EventKind::CallRejected {
-            kind: Kind::RateLimited,
-        });
+        self.emitter
+            .refuse(Kind::RateLimited)
+            .with_retry_after(after)
     }
 
     /// A permit is spent when its call starts, so the call is let in and out at the same moment.

@@ -8,7 +8,7 @@ use pin_project::pin_project;
 use tower_service::Service;
 
 use super::{
-    admit::Short,
+    admit::NoPermit,
     attention::{Attention, refused},
     cost::Price,
     wait::Wait,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     common::rare::Rare,
     protocol::{Protocol, Wire},
-    rejection::Rejection,
+    rejection::{Rejection, Short},
 };
 
 /// The answer of a [`RateLimit`](super::RateLimit).
@@ -33,10 +33,6 @@ where
     wire: Wire,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would make each call that waits allocate"
-)]
 #[pin_project(project = StateProjected)]
 enum State<S, Req, C>
 where
@@ -46,7 +42,7 @@ where
     /// short.
     Usual(#[pin] S::Future),
     /// Turned away; none once it is told.
-    Short(Option<Short>),
+    Short(Option<Short<NoPermit>>),
     Other(#[pin] Rare<Other<S, Req, C>>),
 }
 
@@ -65,13 +61,17 @@ where
         rejection: Option<Rejection>,
         attention: Option<Attention<C>>,
     },
-    /// Waiting for permits, with the service that was made ready for this call.
-    Waiting {
-        #[pin]
-        wait: Wait,
-        call: Option<(S, Req)>,
-        attention: Option<Attention<C>>,
-    },
+    /// Waiting for permits. Boxed, so that other calls do not carry a timer about.
+    Waiting(Pin<Box<Waiting<S, Req, C>>>),
+}
+
+/// A call that waits, with the service that was made ready for it.
+#[pin_project]
+struct Waiting<S, Req, C> {
+    #[pin]
+    wait: Wait,
+    call: Option<(S, Req)>,
+    attention: Option<Attention<C>>,
 }
 
 impl<S, Req, P, C> ResponseFuture<S, Req, P, C>
@@ -88,7 +88,7 @@ where
     }
 
     #[inline]
-    pub(super) fn short(short: Short, protocol: P, wire: Wire) -> Self {
+    pub(super) fn short(short: Short<NoPermit>, protocol: P, wire: Wire) -> Self {
         Self {
             state: State::Short(Some(short)),
             protocol,
@@ -116,13 +116,13 @@ where
         protocol: P,
         wire: Wire,
     ) -> Self {
-        let call = Some(call);
+        let waiting = Waiting {
+            wait,
+            call: Some(call),
+            attention,
+        };
         Self {
-            state: State::Other(Rare::new(Other::Waiting {
-                wait,
-                call,
-                attention,
-            })),
+            state: State::Other(Rare::new(Other::Waiting(Box::pin(waiting)))),
             protocol,
             wire,
         }
@@ -154,7 +154,7 @@ where
 {
     type Output = Result<P::Response<()>, S::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         match this.state.project() {
@@ -163,25 +163,11 @@ where
                 Poll::Ready(this.protocol.hold_by(outcome, || ()))
             }
             StateProjected::Short(short) => {
-                Poll::Ready(turn_away(short, this.protocol, *this.wire))
+                Poll::Ready(Short::answer(short, this.protocol, *this.wire))
             }
             StateProjected::Other(other) => other.get().poll(this.protocol, *this.wire, cx),
         }
     }
-}
-
-#[cold]
-#[inline(never)]
-fn turn_away<P, Res, Err>(
-    short: &mut Option<Short>,
-    protocol: &P,
-    wire: Wire,
-) -> Result<P::Response<()>, Err>
-where
-    P: Protocol<Res, Err>,
-{
-    let short = short.take().expect("polled after completion");
-    protocol.reject(wire, short.rejection())
 }
 
 impl<S, Req, C> Other<S, Req, C>
@@ -215,13 +201,10 @@ where
                     let rejection = rejection.take().expect("polled after completion");
                     return Poll::Ready(refused(attention.as_ref(), protocol, wire, rejection));
                 }
-                OtherProjected::Waiting {
-                    wait,
-                    call,
-                    attention,
-                } => {
-                    let outcome = ready!(wait.poll(cx));
-                    let (call, mut attention) = (call.take(), attention.take());
+                OtherProjected::Waiting(waiting) => {
+                    let waiting = waiting.as_mut().project();
+                    let outcome = ready!(waiting.wait.poll(cx));
+                    let (call, mut attention) = (waiting.call.take(), waiting.attention.take());
                     let next = match outcome {
                         Err(rejection) => Self::Refused {
                             rejection: Some(rejection),

@@ -107,6 +107,13 @@ impl<P> RateLimitLayer<P> {
 impl<P, C> RateLimitLayer<P, C> {
     naming!(self => self.shared.emitter);
 
+    /// Whether every call is let through and none counted, for now.
+    #[must_use]
+    #[inline]
+    pub fn is_off(&self) -> bool {
+        self.shared.is_off()
+    }
+
     /// The handle to look at it and steer it.
     #[must_use]
     pub fn handle(&self) -> RateLimitHandle {

@@ -1,9 +1,20 @@
-use std::sync::Arc;
+use std::{sync::Arc, task::Waker, time::Duration};
 
-use super::{bucket::Bucket, state::Pace};
-use crate::common::{
-    atomic::{AtomicU64, Release},
-    modelling::{join, model, spawn},
+use super::{
+    LAYER, Limit, Rate, RateLimitConfig,
+    admit::{Admission, NotYet, Receipt, Ticket},
+    bucket::Bucket,
+    shared::{Shared, now},
+    state::Pace,
+    wait::Wait,
+};
+use crate::{
+    common::{
+        atomic::{AtomicU64, Release},
+        clock,
+        modelling::{join, model, spawn, timers, wait},
+    },
+    observe::Emitter,
 };
 
 /// The one moment that all of a model is.
@@ -130,5 +141,115 @@ fn what_is_given_back_is_not_lost_and_found_with_its_count() {
         if given > 0 {
             assert!(full_at <= NOW + 10 + taken, "counted and not yet given");
         }
+    });
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A permit a second, and who finds none waits.
+fn one_a_second() -> Arc<Shared> {
+    let limit = Limit::calls(Rate::per_second(1));
+    let config = RateLimitConfig::client(limit, Duration::from_secs(60));
+    Shared::new(config, Emitter::new(LAYER))
+}
+
+fn started(admission: Admission) -> Receipt {
+    let Admission::Start(receipt) = admission else {
+        panic!("there was a permit");
+    };
+    receipt
+}
+
+fn waits(admission: Admission) -> Ticket {
+    let Admission::Wait(ticket) = admission else {
+        panic!("there was no permit");
+    };
+    ticket
+}
+
+/// In how many seconds it is a call's turn.
+fn turn(shared: &Shared, ticket: &Ticket) -> u64 {
+    match shared.turn(ticket, &std::task::Context::from_waker(Waker::noop())) {
+        Ok(_) => 0,
+        Err(NotYet::Until(moment)) => (clock::to_nanos(moment) - now()) / SECOND,
+        Err(NotYet::TooLate(_)) => panic!("a minute is enough"),
+    }
+}
+
+#[test]
+fn of_two_calls_one_starts_and_one_waits_and_gives_back_what_it_booked() {
+    let _timers = timers();
+    model(|| {
+        let shared = one_a_second();
+        let arrive = |shared: &Shared| match shared.arrive(1) {
+            Admission::Start(_) => true,
+            Admission::Wait(ticket) => {
+                assert_eq!(turn(shared, &ticket), 1);
+                shared.leave(&ticket);
+                false
+            }
+            Admission::Refused(_) => panic!("a minute is enough"),
+        };
+        let other = spawn({
+            let shared = shared.clone();
+            move || arrive(&shared)
+        });
+        let one = arrive(&shared);
+        assert!(one != join(other));
+        // As after a single call.
+        let next = waits(shared.arrive(1));
+        assert_eq!(turn(&shared, &next), 1);
+    });
+}
+
+#[test]
+fn two_who_wait_are_due_one_after_the_other() {
+    let _timers = timers();
+    model(|| {
+        let shared = one_a_second();
+        started(shared.arrive(1));
+        let other = spawn({
+            let shared = shared.clone();
+            move || waits(shared.arrive(1))
+        });
+        let one = waits(shared.arrive(1));
+        let other = join(other);
+        let mut due = [turn(&shared, &one), turn(&shared, &other)];
+        due.sort_unstable();
+        assert_eq!(due, [1, 2]);
+    });
+}
+
+#[test]
+fn a_place_that_is_given_up_brings_the_next_forward() {
+    let _timers = timers();
+    model(|| {
+        let shared = one_a_second();
+        started(shared.arrive(1));
+        let (first, second) = (waits(shared.arrive(1)), waits(shared.arrive(1)));
+        let gone = spawn({
+            let shared = shared.clone();
+            move || shared.leave(&first)
+        });
+        // A call that comes at this moment is behind the second, wherever that stands.
+        let third = waits(shared.arrive(1));
+        join(gone);
+        assert_eq!((turn(&shared, &second), turn(&shared, &third)), (1, 2));
+    });
+}
+
+#[test]
+fn who_waits_is_woken_by_a_permit_that_is_given_back() {
+    let _timers = timers();
+    model(|| {
+        let shared = one_a_second();
+        let receipt = started(shared.arrive(1));
+        let waiting = Wait::new(shared.clone(), waits(shared.arrive(1)));
+        let giving = spawn({
+            let shared = shared.clone();
+            move || shared.give_back(&receipt)
+        });
+        assert!(wait(waiting).is_ok());
+        join(giving);
     });
 }

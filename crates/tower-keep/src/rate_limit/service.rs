@@ -52,7 +52,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
         if C::FLAT {

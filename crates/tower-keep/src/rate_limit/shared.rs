@@ -112,8 +112,14 @@ impl Shared {
         config.clone()
     }
 
+    #[inline]
     pub(super) fn flags(&self) -> Flags {
         Flags(self.flags.load(Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn is_off(&self) -> bool {
+        !self.flags().has(Flags::ENABLED)
     }
 
     pub(super) fn enforce(&self) -> Enforce {

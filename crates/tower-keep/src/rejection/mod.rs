@@ -36,8 +36,20 @@
 
 mod kind;
 mod problem;
+#[cfg(any(
+    feature = "bulkhead",
+    feature = "circuit-breaker",
+    feature = "rate-limit"
+))]
+mod short;
 
 pub use self::kind::{Kind, Phase};
+#[cfg(any(
+    feature = "bulkhead",
+    feature = "circuit-breaker",
+    feature = "rate-limit"
+))]
+pub(crate) use self::short::{Short, Why};
 
 use std::{error::Error, fmt, io, time::Duration};
 

@@ -20,7 +20,7 @@ use crate::{
         timer::Timer,
         tried::{self, Tried},
     },
-    observe::in_attempt,
+    observe::{in_attempt, is_recording},
     protocol::{Inspect, Protocol, Wire},
 };
 
@@ -48,7 +48,8 @@ where
 enum Step<S, F> {
     /// The first attempt runs: all there is to most calls.
     First(#[pin] F),
-    Later(#[pin] Rare<Later<S, F>>),
+    /// Boxed, so that other calls do not carry a timer and a service about.
+    Later(#[pin] Rare<Pin<Box<Later<S, F>>>>),
 }
 
 /// A call whose first attempt has failed.
@@ -107,13 +108,18 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
         let StepProjected::First(trying) = this.step.project() else {
             return self.go_on(cx);
         };
-        let outcome = ready!(in_attempt(1, || trying.poll(cx)));
+        // Not in a closure, which would not be put in line.
+        let outcome = ready!(if is_recording() {
+            recorded_first(trying, cx)
+        } else {
+            trying.poll(cx)
+        });
         if this.saved.is_some()
             && let Some(verdict) = this.call.open_verdict(&outcome)
         {
@@ -121,6 +127,12 @@ where
         }
         Poll::Ready(outcome)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn recorded_first<F: Future>(trying: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    in_attempt(1, || trying.poll(cx))
 }
 
 impl<S, P, R> Call<S, P, R> {
@@ -196,9 +208,10 @@ where
         };
         // The answer and its attempt go before the wait, with whatever they hold.
         drop(outcome);
-        this.step.set(Step::Later(Rare::new(later)));
+        this.step.set(Step::Later(Rare::new(Box::pin(later))));
         if let StepProjected::Later(later) = this.step.project() {
-            later.get().wait(this.call.held.shared(), wait);
+            let later = later.get().as_deref_mut();
+            later.wait(this.call.held.shared(), wait);
         }
         self.go_on(cx)
     }
@@ -211,7 +224,7 @@ where
         let StepProjected::Later(later) = this.step.project() else {
             unreachable!("the first attempt has failed");
         };
-        let mut later = later.get();
+        let mut later = later.get().as_deref_mut();
         loop {
             let at = later.as_mut().project();
             match at.now.project() {

@@ -41,7 +41,8 @@
 //!
 //! On a plain service: one atomic increment, a clone of the request and of the service. On HTTP the
 //! copy of the head clones its header map and extensions, and a request body that is not empty costs
-//! an allocation, and one for what is kept of it.
+//! an allocation, and one for what is kept of it. A call that is made again allocates once more, whatever
+//! the service is.
 //!
 //! # Example
 //!

@@ -72,7 +72,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         if let Some(kept) = self.spare.kept()
             && self.protocol.head(&request).is_none()
@@ -161,7 +161,7 @@ impl<S, P: Clone, R: Clone> Retry<S, P, R> {
         let clone = inner.clone();
         let mut ready = mem::replace(inner, clone);
         let trying = in_attempt(1, || ready.call(request));
-        (trying, Held::Own(shared.clone(), Some(ready)))
+        (trying, Held::own(shared.clone(), ready))
     }
 }
 

@@ -64,6 +64,23 @@ fn a_refusal_of_ours_and_a_success_are_not_up_for_decision() {
 }
 
 #[test]
+fn what_is_not_idempotent_is_done_again_only_if_it_was_not_done() {
+    for (retry, idempotent, expected) in [
+        (May::Always, false, true),
+        (May::IfIdempotent, false, false),
+        (May::IfIdempotent, true, true),
+        (May::Never, true, false),
+    ] {
+        let failed = Failed {
+            verdict: Verdict::failure().retry(retry),
+            attempt: 1,
+            idempotent,
+        };
+        assert_eq!(failed.may_retry(), expected, "{failed:?}");
+    }
+}
+
+#[test]
 fn a_configuration_that_cannot_work_is_refused_by_field() {
     let field = |config| {
         RetryLayer::from_config(config)

@@ -314,11 +314,11 @@ impl ClientStack {
 
 /// Asks sooner than the breaker's own defaults whether the service is back. With them a client may stay
 /// away for 30 s after an outage of 30 s, and longer where services call each other, each with a breaker;
-/// with these it is back within 5 s (`cargo bench --bench outcomes`), for three calls each 2 s.
+/// with these it is back within 5 s (`cargo bench --bench outcomes`), for three calls each 1.5 s.
 fn breaker() -> CircuitBreakerConfig {
     CircuitBreakerConfig {
         open_for: Duration::from_secs(1),
-        max_open_for: Duration::from_secs(2),
+        max_open_for: Duration::from_millis(1500),
         ramp: Duration::from_secs(1),
         ..CircuitBreakerConfig::default()
     }

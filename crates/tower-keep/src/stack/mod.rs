@@ -11,7 +11,9 @@
 //!
 //! A stack is plain data, so it may come from a file. A layer that is not wanted is
 //! [switched off](crate::config), not left out: the type stays the same, and the handle can switch it
-//! on while calls run.
+//! on while calls run. On a server calls pass by `decision`, `rate_limit`, `load_shed` and `bulkhead` as
+//! long as all four are off, at no cost; so a bulkhead that is switched on does not know of the calls
+//! that run already.
 //!
 //! # When not
 //!
@@ -57,8 +59,10 @@ mod client_lints;
 mod describe;
 mod lint;
 mod server;
+mod server_body;
 mod server_layer;
 mod server_lints;
+mod server_service;
 #[cfg(test)]
 mod tests;
 
@@ -68,5 +72,7 @@ pub use self::{
     client_layer::{AttemptService, ClientLayer, ClientService},
     lint::{Lint, Refused, Severity},
     server::ServerStack,
-    server_layer::{ServerLayer, ServerService},
+    server_body::ServerBody,
+    server_layer::ServerLayer,
+    server_service::{ServerFuture, ServerService},
 };

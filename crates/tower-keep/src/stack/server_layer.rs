@@ -1,15 +1,13 @@
-use tower_layer::Layer;
-
 use super::{Refused, ServerStack};
 use crate::{
-    adaptive::{Adaptive, AdaptiveLayer},
-    bulkhead::{Bulkhead, BulkheadConfig, BulkheadLayer},
-    catch_panic::{CatchPanic, CatchPanicLayer},
-    correlation_id::{CorrelationIdLayer, CorrelationIdService},
-    decision::{DecisionLayer, DecisionService},
-    load_shed::{LoadShed, LoadShedConfig, LoadShedLayer},
-    rate_limit::{Rate, RateLimit, RateLimitConfig, RateLimitLayer},
-    timeout::{Timeout, TimeoutLayer},
+    adaptive::AdaptiveLayer,
+    bulkhead::{BulkheadConfig, BulkheadLayer},
+    catch_panic::CatchPanicLayer,
+    correlation_id::CorrelationIdLayer,
+    decision::DecisionLayer,
+    load_shed::{LoadShedConfig, LoadShedLayer},
+    rate_limit::{Rate, RateLimitConfig, RateLimitLayer},
+    timeout::TimeoutLayer,
 };
 
 /// The layers of a [`ServerStack`], one around the other.
@@ -85,22 +83,5 @@ pub(super) fn no_bulkhead() -> BulkheadConfig {
     BulkheadConfig {
         enabled: false,
         ..BulkheadConfig::new(1000)
-    }
-}
-
-/// A service in a [`ServerLayer`].
-pub type ServerService<S> = DecisionService<
-    CorrelationIdService<Timeout<RateLimit<LoadShed<Adaptive<Bulkhead<CatchPanic<S>>>>>>>,
->;
-
-impl<S> Layer<S> for ServerLayer {
-    type Service = ServerService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        let inner = self.catch_panic.layer(inner);
-        let inner = self.adaptive.layer(self.bulkhead.layer(inner));
-        let inner = self.rate_limit.layer(self.load_shed.layer(inner));
-        let inner = self.correlation_id.layer(self.timeout.layer(inner));
-        self.decision.layer(inner)
     }
 }

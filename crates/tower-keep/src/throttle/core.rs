@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{LAYER, Permit, ThrottleConfig, state::Terms};
+use super::{Permit, ThrottleConfig, state::Terms};
 use crate::{
     classify::Class,
     common::{
@@ -153,10 +153,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn admit(self: &Arc<Self>) -> Result<Permit, Rejection> {
         if let Some(retry_after) = self.hold_back() {
-            let kind = Kind::Throttled;
-            self.emitter
-                .emit(EventKind::CallRejected { kind: kind.clone() });
-            let rejection = Rejection::new(kind, LAYER, self.emitter.name());
+            let rejection = self.emitter.refuse(Kind::Throttled);
             return Err(rejection.with_retry_after(Some(retry_after)));
         }
         let permit = Permit::new(self.clone());

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     common::{
         clock::{self, Instant},
-        until::{self, Until},
+        until::{self, Until, Within},
     },
     context::Deadline,
     protocol::{Head, Inspect, Wire},
@@ -124,13 +124,18 @@ impl Allowance {
         Some(end.saturating_duration_since(now))
     }
 
+    /// Has what follows run under its deadline, as a part of the call.
+    #[inline]
+    pub(super) fn enter(&mut self) -> Option<Within<'_>> {
+        let applies = self.acting == Acting::Fully;
+        applies.then(|| Within::new(&mut self.head))
+    }
+
     /// Runs `work`, a part of the call, under its deadline.
     #[inline]
     pub(super) fn within<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        match self.acting {
-            Acting::Fully => until::within(&mut self.head, work),
-            Acting::InWords | Acting::Not => work(),
-        }
+        let _within = self.enter();
+        work()
     }
 
     /// Since when the call runs and when its head must be there; from now on it counts.

@@ -18,7 +18,7 @@ use crate::{
     common::{
         cancel::{self, Reason},
         timer::Timer,
-        until::{self, Until},
+        until::{Until, Within},
     },
     protocol::{Protocol, Wire},
     rejection::{Kind, Phase},
@@ -71,15 +71,12 @@ impl<F, P> ResponseFuture<F, P> {
     /// A call; `None` if it came too late to be made.
     #[inline]
     pub(super) fn new(
-        call: Option<(F, Allowance)>,
+        inner: Option<F>,
+        allowance: Allowance,
         shared: Arc<Shared>,
         protocol: P,
         wire: Wire,
     ) -> Self {
-        let (inner, allowance) = match call {
-            Some((inner, allowance)) => (Some(inner), allowance),
-            None => (None, Allowance::NONE),
-        };
         Self {
             inner,
             time: Time::Other(Watched {
@@ -100,7 +97,7 @@ where
 {
     type Output = Result<P::Response<BodyTimer>, Err>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
         let TimeProjected::Usual(until) = this.time.project() else {
@@ -109,7 +106,10 @@ where
         let mut until = *until;
         let inner = this.inner.as_pin_mut();
         let inner = inner.expect("only a call that was made is a usual one");
-        match until::within(&mut until, || inner.poll(cx)) {
+        let within = Within::new(&mut until);
+        let polled = inner.poll(cx);
+        drop(within);
+        match polled {
             Poll::Ready(outcome) => Poll::Ready(this.protocol.hold_by(outcome, BodyTimer::none)),
             Poll::Pending => self.wait_first(until, cx),
         }

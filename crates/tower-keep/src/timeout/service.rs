@@ -12,7 +12,10 @@ use super::{
     shared::{Acting, Shared},
 };
 use crate::{
-    common::{macros::inner_accessors, until},
+    common::{
+        macros::inner_accessors,
+        until::{self, Within},
+    },
     observe::Fact,
     protocol::{Http, Inspect, Protocol, Wire},
     rejection::Kind,
@@ -59,7 +62,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
         if wire == Wire::Plain
@@ -67,7 +70,9 @@ where
             && until::is_usual()
         {
             // What the service does before its future is polled is under the deadline too.
-            let inner = until::within(&mut until, || self.inner.call(request));
+            let within = Within::new(&mut until);
+            let inner = self.inner.call(request);
+            drop(within);
             let protocol = self.protocol.clone();
             return ResponseFuture::usual(inner, until, self.shared.clone(), protocol);
         }
@@ -105,11 +110,14 @@ impl<S, P: Clone> Timeout<S, P> {
             let left = allowance.as_ref()?.left()?;
             Some(Fact::Deadline { left })
         });
-        let call = allowance.map(|mut allowance| {
-            let inner = allowance.within(|| self.inner.call(request));
-            (inner, allowance)
-        });
-        ResponseFuture::new(call, self.shared.clone(), protocol, wire)
+        let shared = self.shared.clone();
+        let Some(mut allowance) = allowance else {
+            return ResponseFuture::new(None, Allowance::NONE, shared, protocol, wire);
+        };
+        let within = allowance.enter();
+        let inner = self.inner.call(request);
+        drop(within);
+        ResponseFuture::new(Some(inner), allowance, shared, protocol, wire)
     }
 }
 

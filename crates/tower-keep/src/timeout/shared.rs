@@ -165,9 +165,7 @@ impl Shared {
             _ => &self.counts.expired,
         };
         counter.fetch_add(1, Relaxed);
-        self.emitter
-            .emit(EventKind::CallRejected { kind: kind.clone() });
-        Rejection::new(kind, self.emitter.layer(), self.emitter.name())
-            .with_status(self.config().role.status())
+        let status = self.config().role.status();
+        self.emitter.refuse(kind).with_status(status)
     }
 }

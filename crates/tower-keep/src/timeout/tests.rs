@@ -218,3 +218,78 @@ async fn a_deadline_that_was_resolved_a_little_late_is_still_a_round_number() {
         }
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_too_slowly_is_cut_after_the_last_moment_and_not_at_it() {
+    let start = clock::now();
+    let end = Until::fixed(start + 10 * S);
+    let late = |phase| {
+        let after = 10 * S;
+        Some(Kind::DeadlineExceeded { phase, after })
+    };
+    let mut clock = BodyClock::new(Some(start), end, Some(4 * S));
+    assert_eq!(clock.read_too_slowly(start + 10 * S), None, "at the moment");
+    let kind = clock.read_too_slowly(start + 10 * S + MS);
+    assert_eq!(kind, late(Phase::Body));
+    let mut forever = BodyClock::new(None, Until::NEVER, Some(4 * S));
+    assert_eq!(forever.read_too_slowly(start + 3600 * S), None);
+    // Open until somebody asks: it counts from then.
+    let mut open = BodyClock::new(Some(start), Until::open(10 * S), None);
+    assert_eq!(open.read_too_slowly(start), None);
+    assert_eq!(open.read_too_slowly(start + 11 * S), late(Phase::Body));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callers_deadline_that_came_later_is_not_ours_to_keep() {
+    let start = clock::now();
+    let callers = Until::fixed(start + 10 * S).of_caller();
+    let late = Kind::DeadlineExceeded {
+        phase: Phase::Body,
+        after: 10 * S,
+    };
+    // Its own from the start, or that of a layer outside.
+    for keeps in [true, false] {
+        let first = if keeps { callers } else { Until::NEVER };
+        let mut clock = BodyClock::new(Some(start), first, None);
+        clock.until = callers;
+        let due = clock.due(|| start).map(|(at, kind)| (at - start, kind));
+        assert_eq!(due, keeps.then(|| (10 * S, late.clone())), "{keeps}");
+        let cut = clock.read_too_slowly(start + 11 * S);
+        assert_eq!(cut, keeps.then(|| late.clone()), "{keeps}");
+    }
+    // One of ours is kept wherever it came from.
+    let mut clock = BodyClock::new(Some(start), Until::NEVER, None);
+    clock.until = Until::fixed(start + 10 * S);
+    assert_eq!(clock.read_too_slowly(start + 11 * S), Some(late));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ended_a_body_is_the_callers_if_it_was_their_deadline() {
+    let start = clock::now();
+    let ours = Until::fixed(start + S);
+    let kind = |phase| Kind::DeadlineExceeded { phase, after: S };
+    for (until, phase, callers) in [
+        (ours.of_caller(), Phase::Body, true),
+        (ours.of_caller(), Phase::BodyIdle, false),
+        (ours, Phase::Body, false),
+    ] {
+        let clock = BodyClock::new(Some(start), until, Some(S));
+        assert_eq!(clock.is_callers(&kind(phase)), callers, "{phase:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_ends_the_wait_and_the_deadline_wins_a_tie() {
+    let start = clock::now();
+    let mut clock = BodyClock::new(Some(start), Until::fixed(start + 4 * S), Some(4 * S));
+    assert!(!clock.goes_on());
+    let (at, kind) = clock.due(|| start).expect("there are two ends");
+    assert_eq!(at, start + 4 * S);
+    let phase = match kind {
+        Kind::DeadlineExceeded { phase, .. } => phase,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(phase, Phase::Body);
+    clock.on_frame();
+    assert!(clock.goes_on());
+}

@@ -3,4 +3,5 @@
 mod converge;
 mod model;
 mod races;
+mod rules;
 mod simulation;

@@ -1,6 +1,8 @@
 use std::{
     collections::BTreeSet,
     fmt,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -54,7 +56,7 @@ where
     /// Asks `find` now and `every` so often.
     ///
     /// An answer that takes longer than `every`, but at least 10 s, is an error; so is one of nothing
-    /// at all, which is mostly an accident.
+    /// at all, which is mostly an accident, and so is a panic: `find` is asked again later.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -87,7 +89,7 @@ where
     let mut known = BTreeSet::new();
     let mut failures = 0;
     loop {
-        let found = match timeout(every.max(LONGEST), find()).await {
+        let found = match timeout(every.max(LONGEST), ask(&mut find)).await {
             Ok(found) => found.map(|found| found.into_iter().collect::<BTreeSet<_>>()),
             Err(_) => Err("no answer in time".into()),
         };
@@ -119,6 +121,20 @@ where
         };
         sleep(wait).await;
     }
+}
+
+/// Asks once. A panic is one answer that is missing, and not the end of all of them.
+async fn ask<L, I>(find: &mut impl FnMut() -> L) -> Result<I, BoxError>
+where
+    L: Future<Output = Result<I, BoxError>>,
+{
+    let panicked = |_| BoxError::from("the closure that finds them panicked");
+    let mut answer = catch_unwind(AssertUnwindSafe(|| Box::pin(find()))).map_err(panicked)?;
+    poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)))
+            .unwrap_or_else(|panic| Poll::Ready(Err(panicked(panic))))
+    })
+    .await
 }
 
 /// What a mistyped interval must not turn into.

@@ -215,3 +215,176 @@ proptest! {
         prop_assert_eq!(fleet.out_count(), 0);
     }
 }
+
+#[test]
+fn an_ejection_is_longer_by_chance_and_never_beyond_the_cap() {
+    let config = OutlierConfig {
+        jitter: 0.5,
+        max_ejected: 1.0,
+        ..OutlierConfig::default()
+    };
+    for (chance, trips, seconds) in [(0.0, 1, 30), (1.0, 1, 45), (0.5, 2, 75), (1.0, 9, 300)] {
+        let mut fleet = fleet(1, config.clone());
+        let mut lasted = Duration::ZERO;
+        for _ in 0..trips {
+            fleet.trip(1, BAD, Moment { chance, ..at(5) });
+            let Some(Change::Ejected { id: 1, lasts, .. }) = fleet.take_changes().pop() else {
+                panic!("it goes out");
+            };
+            assert_eq!(fleet.out(1), Some(Out::Until(at(5).now + lasts)));
+            lasted = lasts;
+            fleet.take_back(at(5).now + lasts);
+        }
+        assert_eq!(lasted.as_secs(), seconds, "{trips} at {chance}");
+    }
+}
+
+#[test]
+fn who_is_out_or_unknown_is_not_put_out_again_nor_is_anybody_if_it_is_off() {
+    let mut off = fleet(
+        3,
+        OutlierConfig {
+            enabled: false,
+            ..OutlierConfig::default()
+        },
+    );
+    off.trip(1, BAD, at(1));
+    assert_eq!(off.out(1), None);
+    let mut fleet = fleet(3, OutlierConfig::default());
+    fleet.trip(9, BAD, at(1));
+    assert!(fleet.take_changes().is_empty());
+    fleet.force_out(1);
+    fleet.force_out(1);
+    assert_eq!(fleet.take_changes(), [Change::ForcedOut { id: 1 }]);
+    fleet.trip(1, BAD, at(1));
+    assert_eq!(fleet.out(1), Some(Out::Forced));
+    fleet.force_in(1);
+    fleet.force_in(1);
+    let told = [Change::Returned {
+        id: 1,
+        forced: true,
+    }];
+    assert_eq!(fleet.take_changes(), told, "told once");
+    fleet.trip(1, BAD, at(2));
+    fleet.remove(1);
+    assert_eq!((fleet.out_count(), fleet.out(1)), (0, None));
+}
+
+#[test]
+fn it_comes_back_when_its_time_is_up_and_with_a_clean_record_if_by_hand() {
+    let config = OutlierConfig {
+        max_ejected: 1.0,
+        ..OutlierConfig::default()
+    };
+    let mut fleet = fleet(3, config);
+    assert_eq!(fleet.next_return(), None);
+    fleet.trip(1, BAD, at(0));
+    fleet.force_out(2);
+    fleet.trip(3, BAD, at(1));
+    assert_eq!(fleet.next_return(), Some(SECOND * 30), "not the forced one");
+    fleet.take_back(SECOND * 30 - Duration::from_nanos(1));
+    assert_eq!(fleet.out_count(), 3);
+    fleet.take_changes();
+    fleet.take_back(SECOND * 30);
+    let told = [Change::Returned {
+        id: 1,
+        forced: false,
+    }];
+    assert_eq!(fleet.take_changes(), told);
+    fleet.force_in(3);
+    fleet.trip(3, BAD, at(40));
+    assert_eq!(fleet.out(3), Some(Out::Until(SECOND * 70)), "as the first");
+}
+
+#[test]
+fn something_happens_at_the_end_of_an_interval_or_when_the_first_comes_back() {
+    let interval = OutlierConfig::default().interval;
+    let mut fleet = fleet(1, OutlierConfig::default());
+    assert_eq!(fleet.due(), interval);
+    assert!(!fleet.is_sweep_due(interval - Duration::from_nanos(1)));
+    assert!(fleet.is_sweep_due(interval));
+    let short = OutlierConfig {
+        base: SECOND,
+        ..OutlierConfig::default()
+    };
+    fleet.update(short.clone(), 0.5, SECOND * 3);
+    assert_eq!(fleet.due(), interval, "no later than it was to be");
+    fleet.trip(1, BAD, at(4));
+    assert_eq!(fleet.due(), SECOND * 5);
+    fleet.take_back(SECOND * 5);
+    let shorter = OutlierConfig {
+        interval: SECOND,
+        ..short
+    };
+    fleet.update(shorter, 0.5, SECOND * 5);
+    assert_eq!(fleet.due(), SECOND * 6);
+    fleet.sweep(&[], at(7));
+    assert_eq!(fleet.due(), SECOND * 8);
+}
+
+#[test]
+fn each_interval_that_passed_clears_one_from_the_record() {
+    let config = OutlierConfig {
+        max_ejected: 1.0,
+        ..OutlierConfig::default()
+    };
+    for (sweeps, times) in [
+        (&[300, 310][..], 4),
+        (&[300, 320], 3),
+        (&[300, 319], 4),
+        (&[300, 330], 2),
+        (&[300, 310, 320], 3),
+    ] {
+        let mut fleet = fleet(1, config.clone());
+        for _ in 0..4 {
+            fleet.trip(1, BAD, at(0));
+            fleet.take_back(SECOND * 299);
+        }
+        for seconds in sweeps {
+            fleet.sweep(&[], at(*seconds));
+        }
+        fleet.take_changes();
+        fleet.trip(1, BAD, at(400));
+        let lasts = SECOND * 30 * times;
+        assert_eq!(
+            fleet.out(1),
+            Some(Out::Until(SECOND * 400 + lasts)),
+            "{sweeps:?}"
+        );
+    }
+}
+
+#[test]
+fn a_rate_is_reached_or_far_below_the_mean_by_all_that_is_asked_for() {
+    let by = |deviations, min_gap, failure_share, rates: &[(u64, u32, u32)]| {
+        let config = OutlierConfig {
+            max_ejected: 1.0,
+            min_calls: 10,
+            min_endpoints: 3,
+            deviations,
+            min_gap,
+            failure_share,
+            ..OutlierConfig::default()
+        };
+        let mut fleet = fleet(rates.len() as u64, config);
+        fleet.sweep(&tallies(rates), at(10));
+        ejected(&mut fleet)
+    };
+    // A share, once there are calls enough.
+    let rates = [(1, 5, 5), (2, 6, 4), (3, 0, 9), (4, 1, 9)];
+    assert_eq!(by(None, 0.0, Some(0.5), &rates), [4, 1]);
+    // Rates of 1, 1, 1 and 0.5: the mean is 0.875, a deviation 0.2165.
+    let rates = [(1, 10, 0), (2, 10, 0), (3, 10, 0), (4, 5, 5)];
+    assert_eq!(by(Some(1.7), 0.0, None, &rates), [4]);
+    assert!(by(Some(1.8), 0.0, None, &rates).is_empty());
+    assert!(
+        by(Some(1.7), 0.375, None, &rates).is_empty(),
+        "just the gap"
+    );
+    assert_eq!(by(Some(1.7), 0.374, None, &rates), [4]);
+    let rates = [(1, 10, 0), (2, 5, 5), (3, 10, 0)];
+    assert_eq!(by(Some(1.0), 0.0, None, &rates), [2], "three are enough");
+    assert!(by(Some(1.0), 0.0, None, &rates[..2]).is_empty());
+    // Without a call there is no rate, and nothing to divide by.
+    assert!(by(None, 0.0, Some(0.5), &[(1, 10, 0), (2, 0, 0)]).is_empty());
+}

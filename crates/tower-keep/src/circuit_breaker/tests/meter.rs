@@ -15,7 +15,7 @@ fn config() -> CircuitBreakerConfig {
         slow_call: Some(secs(1.0)),
         slow_rate: Some(0.7),
         min_calls: 6,
-        consecutive_failures: Some(5),
+        consecutive_failures: Some(25),
         ..super::config()
     }
 }
@@ -23,8 +23,8 @@ fn config() -> CircuitBreakerConfig {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Wait(u64),
-    /// A thread counts a call.
-    Count(usize, Outcome),
+    /// A thread counts so many calls.
+    Count(usize, Outcome, u32),
     /// A call of an earlier generation ends only now.
     Late(usize, Outcome),
     /// The state changes: all is forgotten.
@@ -35,7 +35,8 @@ fn step() -> impl Strategy<Value = Step> {
     let outcome = || prop_oneof![3 => Just(GOOD), 3 => Just(BAD), 2 => Just(SLOW)];
     prop_oneof![
         3 => prop_oneof![0..60_u64, 0..700_u64].prop_map(Step::Wait),
-        12 => (0..4_usize, outcome()).prop_map(|(thread, outcome)| Step::Count(thread, outcome)),
+        12 => (0..4_usize, outcome(), prop_oneof![9 => Just(1), 1 => 1..40_u32])
+            .prop_map(|(thread, outcome, calls)| Step::Count(thread, outcome, calls)),
         1 => (0..4_usize, outcome()).prop_map(|(thread, outcome)| Step::Late(thread, outcome)),
         1 => Just(Step::Clear),
     ]
@@ -49,8 +50,9 @@ struct List {
 }
 
 impl List {
-    fn counts(&self, tick: u64) -> Counts {
-        let held = self.calls.iter().filter(|(of, _)| of + 10 > tick);
+    /// What the last so many ticks hold.
+    fn counts(&self, tick: u64, last: u64) -> Counts {
+        let held = self.calls.iter().filter(|(of, _)| of + last > tick);
         held.fold(Counts::default(), |counts, (_, outcome)| Counts {
             total: counts.total + 1,
             bad: counts.bad + u64::from(outcome.bad),
@@ -62,10 +64,20 @@ impl List {
         self.calls.retain(|(of, _)| of + 10 > tick);
         self.calls.push((tick, outcome));
         self.in_a_row = if outcome.bad { self.in_a_row + 1 } else { 0 };
-        let Counts { total, bad, slow } = self.counts(tick);
+        let Counts { total, bad, slow } = self.counts(tick, 10);
         let rates = bad as f64 >= 0.5 * total as f64 || slow as f64 >= 0.7 * total as f64;
-        outcome != GOOD && (self.in_a_row >= 5 || (total >= 6 && rates))
+        let early = (1..=10).any(|last| {
+            let Counts { total, bad, slow } = self.counts(tick, last);
+            total >= 6 && (leaves_no_doubt(bad, total, 0.5) || leaves_no_doubt(slow, total, 0.7))
+        });
+        outcome != GOOD && (self.in_a_row >= 25 || (total >= 6 && rates) || early)
     }
+}
+
+/// Whether the rate is reached, and is a million times as likely as half of it.
+fn leaves_no_doubt(part: u64, total: u64, rate: f64) -> bool {
+    let likely = |rate: f64| rate.powf(part as f64) * (1.0 - rate).powf((total - part) as f64);
+    part as f64 >= rate * total as f64 && likely(rate) >= 1e6 * likely(rate / 2.0)
 }
 
 proptest! {
@@ -75,7 +87,7 @@ proptest! {
     fn the_stripes_together_are_one_window(
         start in 0..1_u64 << 40,
         first in 1..1_000_000_u64,
-        steps in vec(step(), 0..1_000),
+        steps in vec(step(), 0..500),
     ) {
         let meter = meter(&config());
         let (mut millis, mut generation) = (start, first);
@@ -83,11 +95,11 @@ proptest! {
         for step in steps {
             match step {
                 Step::Wait(time) => millis += time,
-                Step::Count(thread, outcome) => {
+                Step::Count(thread, outcome, calls) => for _ in 0..calls {
                     let calls = stripe(&meter, thread);
                     let opens = meter.record(calls, millis, generation, outcome).is_some();
                     prop_assert_eq!(opens, list.count(millis / 50, outcome));
-                }
+                },
                 Step::Late(thread, outcome) => {
                     meter.record(stripe(&meter, thread), millis, generation - 1, outcome);
                 }
@@ -98,7 +110,7 @@ proptest! {
                 }
             }
             let (counts, window) = meter.counts(millis, generation);
-            prop_assert_eq!(counts, list.counts(millis / 50));
+            prop_assert_eq!(counts, list.counts(millis / 50, 10));
             prop_assert_eq!(meter.in_a_row(generation), list.in_a_row);
             prop_assert_eq!(window, config().window);
         }

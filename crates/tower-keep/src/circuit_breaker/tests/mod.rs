@@ -1,9 +1,12 @@
 //! The pure parts: as tables, and against a simpler model; and what only the crate itself can do.
 
 mod cancel;
+mod early;
 mod meter;
 mod model;
+mod steered;
 mod tables;
+mod words;
 
 use std::time::Duration;
 

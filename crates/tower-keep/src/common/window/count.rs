@@ -62,7 +62,7 @@ impl CountWindow {
             // writes over it, so it would count for ever.
             let beyond = SLOTS - (len - nth * SLOTS).min(SLOTS);
             let word = word & (ALL_SLOTS >> (beyond as u32 * SLOT_BITS));
-            counts.total += u64::from((word & (EACH * PRESENT)).count_ones());
+            counts.total += u64::from((word & EACH).count_ones());
             counts.bad += u64::from((word & (EACH * BAD)).count_ones());
             counts.slow += u64::from((word & (EACH * SLOW)).count_ones());
         }
@@ -84,7 +84,7 @@ const SLOW: u64 = 0b100;
 const SLOT: u64 = 0b111;
 const TAG_SHIFT: u32 = SLOTS as u32 * SLOT_BITS;
 const ALL_SLOTS: u64 = (1 << TAG_SHIFT) - 1;
-/// A bit for each slot.
+/// A bit for each slot: whether it is [`PRESENT`].
 const EACH: u64 = ALL_SLOTS / SLOT;
 /// How many generations there are before they come round again. Enough to tell a straggler: the
 /// window is cleared when a generation begins.

@@ -164,3 +164,66 @@ fn what_a_longer_window_left_behind_is_not_counted() {
         assert_eq!((counts.total, counts.bad), (len as u64, len as u64));
     }
 }
+
+#[test]
+fn a_bucket_full_of_good_calls_stays_full() {
+    let window = TimeWindow::new();
+    for _ in 0..(1 << 18) + 5 {
+        window.record(3, 0, GOOD);
+    }
+    let counts = window.counts(3, 0);
+    assert_eq!((counts.total, counts.bad), ((1 << 18) - 1, 0));
+    window.record(4, 0, BAD);
+    assert_eq!(window.counts(4, 0).bad, 1, "the next one is counted");
+}
+
+#[test]
+fn a_window_that_is_cleared_is_empty_in_its_own_generation_too() {
+    let (count, time) = (CountWindow::new(), TimeWindow::new());
+    let slow = Outcome { slow: true, ..BAD };
+    for _ in 0..40 {
+        count.record(100, 1, slow);
+        time.record(7, 1, slow);
+    }
+    count.clear();
+    time.clear();
+    assert_eq!(count.counts(100, 1), Counts::default());
+    assert_eq!(time.counts(7, 1), Counts::default());
+}
+
+#[test]
+fn who_is_late_is_told_from_who_is_early_wherever_the_numbers_come_round() {
+    // Generations: a word is newer than its writer by less than half of all, or it is older.
+    let half = 1 << 15;
+    let one_bad = Counts {
+        total: 1,
+        bad: 1,
+        slow: 0,
+    };
+    let count = CountWindow::new();
+    count.record(8, 2 * half - 1, BAD);
+    assert_eq!(
+        count.counts(8, 2 * half - 1),
+        one_bad,
+        "an empty word has no age"
+    );
+    count.clear();
+    count.record(8, 3, BAD);
+    count.record(8, 3 + half, BAD);
+    assert_eq!(count.counts(8, 3 + half), one_bad, "just not late");
+    count.record(8, 4, BAD);
+    assert_eq!(count.counts(8, 3 + half), one_bad, "just late");
+
+    // Ticks: newer by up to a thousand, or it is a relic.
+    let all = 1 << 28;
+    let time = TimeWindow::new();
+    time.record(all - 1, 0, BAD);
+    assert_eq!(time.counts(all - 1, 0), one_bad, "an empty word has no age");
+    for (ahead, late) in [(1008, true), (1024, false), (1040, false)] {
+        let time = TimeWindow::new();
+        time.record(5_000 + ahead, 0, BAD);
+        time.record(5_000, 0, BAD);
+        let expected = if late { Counts::default() } else { one_bad };
+        assert_eq!(time.counts(5_000, 0), expected, "{ahead} ahead");
+    }
+}

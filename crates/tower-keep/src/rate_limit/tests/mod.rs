@@ -1,3 +1,4 @@
+mod edges;
 mod promise;
 mod steered;
 

@@ -148,3 +148,59 @@ mod lasting {
         }
     }
 }
+
+#[test]
+fn those_who_wait_are_known_by_their_tags_and_who_is_refused_by_number() {
+    let room = Room::new(Queue::new());
+    assert_eq!(room.lock().first(), None);
+    room.configure(0, 3, in_order);
+    for tag in ['a', 'b', 'b'] {
+        room.queue_up(tag, in_order).expect("there is room");
+    }
+    assert_eq!((room.waiting(), room.limit(), room.max_queue()), (3, 0, 3));
+    let queue = room.lock();
+    assert_eq!(queue.first(), Some(&'a'));
+    let places = ['a', 'b', 'c'].map(|tag| queue.position(|of| *of == tag));
+    assert_eq!(places, [Some(0), Some(1), None]);
+    drop(queue);
+    for refused in 0..3 {
+        assert_eq!(room.refused(), refused);
+        room.count_refused();
+    }
+    room.forget_refused();
+    assert_eq!(room.refused(), 0);
+}
+
+/// Two that have both seen that there is room for one.
+#[test]
+fn who_comes_second_under_the_lock_finds_no_room() {
+    for _ in 0..200 {
+        let room = Room::new(Queue::new());
+        room.configure(0, 1, in_order);
+        let begin = std::sync::Barrier::new(3);
+        let waiting = std::thread::scope(|scope| {
+            let arrive = || {
+                begin.wait();
+                room.queue_up((), in_order).is_some()
+            };
+            let threads = [(); 2].map(|()| scope.spawn(arrive));
+            let locked = room.lock();
+            begin.wait();
+            for _ in 0..50 {
+                std::thread::yield_now();
+            }
+            drop(locked);
+            threads.map(|thread| thread.join().expect("does not panic"))
+        });
+        assert!(waiting[0] != waiting[1], "{waiting:?}");
+    }
+}
+
+#[cfg(feature = "bulkhead")]
+#[test]
+fn a_room_has_one_stock_or_one_for_each_core() {
+    assert!(!Room::<Queue>::new(Queue::new()).is_spread());
+    let spread = Room::<Queue>::spread(Queue::new());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    assert_eq!(spread.is_spread(), cores > 1);
+}

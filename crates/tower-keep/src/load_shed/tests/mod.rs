@@ -1,5 +1,7 @@
 //! The queue, the levels and the table of tenants against what they promise.
 
+mod parts;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
