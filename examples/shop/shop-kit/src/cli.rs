@@ -3,6 +3,7 @@
 use std::{fmt::Display, process::ExitCode};
 
 use clap::Parser;
+use http::{Uri, uri::Scheme};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, filter_fn},
@@ -10,6 +11,30 @@ use tracing_subscriber::{
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
+
+use crate::server::StartError;
+
+/// Runs a program of which all options are in one type.
+pub async fn run<C, F>(program: impl FnOnce(C) -> F) -> ExitCode
+where
+    C: Parser,
+    F: Future<Output = Result<(), StartError>>,
+{
+    match parse() {
+        Ok(config) => exit(program(config).await),
+        Err(code) => code,
+    }
+}
+
+/// Reads where a peer is: `http://host:port`, and perhaps a path.
+///
+/// # Errors
+/// Says what is missing. The shop has no TLS of its own, so `https` is refused as well.
+pub fn peer(text: &str) -> Result<Uri, String> {
+    let url: Option<Uri> = text.parse().ok();
+    url.filter(|url| url.scheme() == Some(&Scheme::HTTP) && url.host().is_some())
+        .ok_or_else(|| "give http://host:port, such as http://127.0.0.1:8102".to_owned())
+}
 
 /// Parses the command line. Help and version go to stdout; a mistake becomes one line on stderr.
 ///
@@ -75,7 +100,27 @@ fn one_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::{one_line, peer};
+
+    #[test]
+    fn a_peer_has_a_scheme_and_a_host() {
+        for url in ["http://127.0.0.1:8102", "http://payments/webhooks/cards"] {
+            assert_eq!(peer(url).map(|url| url.host().is_some()), Ok(true));
+        }
+        for wrong in [
+            "",
+            "127.0.0.1:8102",
+            "payments",
+            "/cards",
+            "https://payments",
+            "http://",
+        ] {
+            assert!(
+                peer(wrong).unwrap_err().contains("http://host:port"),
+                "{wrong}"
+            );
+        }
+    }
 
     #[test]
     fn a_message_is_cut_to_its_first_paragraph_on_one_line() {

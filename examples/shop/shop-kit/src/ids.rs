@@ -1,4 +1,4 @@
-//! Ids that say what they name: `ord_`, `pay_` and `res_`, each followed by a UUIDv7.
+//! Ids that say what they name: `ord_`, `pay_`, `res_` and `shp_`, each followed by a UUIDv7.
 //!
 //! A v7 id starts with its time, so ids made later sort later and indexes stay compact.
 
@@ -75,6 +75,32 @@ id!(
     /// A reservation of stock. The caller names it, for the same reason.
     ReservationId, "res_"
 );
+id!(
+    /// A parcel. The caller names it, for the same reason.
+    ShipmentId, "shp_"
+);
+
+/// An order has one payment, one reservation and one parcel, and they carry its UUID: whoever knows
+/// the order can name all of them before they exist, and undo what was never answered.
+impl OrderId {
+    /// Its payment.
+    #[must_use]
+    pub fn payment(self) -> PaymentId {
+        PaymentId(self.0)
+    }
+
+    /// Its reservation.
+    #[must_use]
+    pub fn reservation(self) -> ReservationId {
+        ReservationId(self.0)
+    }
+
+    /// Its parcel.
+    #[must_use]
+    pub fn shipment(self) -> ShipmentId {
+        ShipmentId(self.0)
+    }
+}
 
 #[cfg(test)]
 mod tests {

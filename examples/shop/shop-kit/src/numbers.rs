@@ -125,7 +125,7 @@ pub(crate) fn attempts() -> RetryConfig {
             base: Duration::from_millis(50),
             ..Backoff::default()
         },
-        // A customer waits for this call; what has to wait longer is left to the finisher.
+        // A customer waits for this call; what has to wait longer is left to the saga.
         max_retry_after: Duration::from_millis(500),
         ..RetryConfig::default()
     }

@@ -68,6 +68,17 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail).field(field)
     }
 
+    /// Something that should not have happened, which is logged and not told.
+    pub fn internal(error: &dyn std::error::Error) -> Self {
+        tracing::error!(%error, "internal error");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal-error",
+            "the service could not do it",
+        )
+        .remedy("repeat the request with the same Idempotency-Key")
+    }
+
     /// 404: there is no `what` of this id.
     #[must_use]
     pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {

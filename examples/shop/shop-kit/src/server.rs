@@ -6,7 +6,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tower_keep::health::HealthLayer;
 
-use crate::stack::ClientHandles;
+use crate::{cli, stack::ClientHandles};
 
 /// A service with its layers, ready to be served. Made by [`crate::stack::server_stack`].
 #[derive(Debug, Clone)]
@@ -49,6 +49,26 @@ impl Server {
         let report = self.health.serve_until(listener, self.router, stop).await;
         tracing::info!("{report}");
     }
+}
+
+/// Runs one service as its program does: starts the log, binds `address`, awaits what is `built`, and
+/// serves it until SIGTERM or Ctrl-C. What was built besides, such as background tasks, is kept until
+/// the last request has ended.
+///
+/// # Errors
+/// The log filter is none, the address is taken, or the service cannot be built.
+pub async fn run<K>(
+    name: &'static str,
+    address: SocketAddr,
+    log: &str,
+    built: impl Future<Output = Result<(Server, K), StartError>>,
+) -> Result<(), StartError> {
+    cli::start_log(log)?;
+    let listener = listen(address).await?;
+    let (server, _kept) = built.await?;
+    tracing::info!(address = %listener.local_addr()?, "{name} listens");
+    server.serve(listener).await?;
+    Ok(())
 }
 
 /// Binds `address`; port 0 takes any free one.

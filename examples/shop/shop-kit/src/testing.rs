@@ -1,85 +1,60 @@
-//! Databases for tests: a SQLite file in a fresh folder, or a PostgreSQL database of its own.
+//! Databases for tests, as the durable companion makes them, and buses on which everything goes wrong
+//! that may.
 
-use std::{env, io::Write};
+use std::{fmt::Debug, time::Duration};
 
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
-use tempfile::TempDir;
-use tokio::net::TcpStream;
+pub use tower_keep_durable::testing::{TestDb, on_postgres};
 
-use crate::db::{Db, file_url};
+use tower_keep_durable::testing::Faults;
 
-/// Where tests look for PostgreSQL, unless `SHOP_TEST_POSTGRES` says otherwise.
-const SERVER: &str = "127.0.0.1:5432";
+use crate::page::Page;
 
-/// A SQLite database that only one test uses.
-#[derive(Debug)]
-pub struct TestDb {
-    /// The open database.
-    pub db: Db,
-    _folder: TempDir,
+/// How long an event waits on a bus with faults that was lost, or was with a service which was killed.
+pub(crate) const FAULTY_LEASE: Duration = Duration::from_secs(1);
+
+/// The bus of this URL with faults, some of everything, in an order that follows from `seed`. Joining
+/// it may fail, so a service may have to be started more than once.
+#[must_use]
+pub fn with_faults(seed: u64, url: &str) -> String {
+    format!("{FAULTY}{seed}:{url}")
 }
 
-impl TestDb {
-    /// A fresh SQLite file; it goes away with the value.
-    ///
-    /// # Panics
-    /// The temp folder cannot be written.
-    pub async fn sqlite(schema: &[&'static str]) -> Self {
-        let folder = tempfile::tempdir().expect("a temp folder");
-        let url = file_url(&folder.path().join("test.db"));
-        let db = Db::open(&url, schema).await.expect("a fresh file");
-        Self {
-            db,
-            _folder: folder,
-        }
-    }
+const FAULTY: &str = "faulty:";
+
+/// What [`with_faults`] has put together.
+pub(crate) fn faulty(url: &str) -> Option<(Faults, &str)> {
+    let (seed, url) = url.strip_prefix(FAULTY)?.split_once(':')?;
+    let faults = Faults {
+        // It costs a whole lease each time.
+        lose: 1,
+        ..Faults::seeded(seed.parse().ok()?)
+    };
+    Some((faults, url))
 }
 
-/// Runs `test` on a fresh PostgreSQL database and drops the database afterwards, also when the test
-/// fails. Where no server answers on 127.0.0.1:5432 it prints one visible line instead.
+/// All of a list, read in one piece. Read two at a time, all come once and in the same order.
 ///
 /// # Panics
-/// The test panics, or a server answers and refuses, or none answers although
-/// `SHOP_REQUIRE_POSTGRES=1` says that one must.
-pub async fn on_postgres<F>(schema: &[&'static str], test: impl FnOnce(Db) -> F)
+/// They do not, the list cannot be read, or it is too short to tell.
+pub async fn list_in_pieces<T, E, F>(list: impl Fn(Page) -> F, id: impl Fn(&T) -> String) -> Vec<T>
 where
-    F: Future<Output = ()> + Send + 'static,
+    T: PartialEq + Debug,
+    E: Debug,
+    F: Future<Output = Result<Vec<T>, E>>,
 {
-    sqlx::any::install_default_drivers();
-    let server = server();
-    if let Err(error) = TcpStream::connect(&server).await {
-        let required = env::var("SHOP_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
-        assert!(!required, "no PostgreSQL answers on {server}: {error}");
-        // Not `eprintln!`: the test harness would swallow the line of a test that passes.
-        let skipped = format!("SKIPPED: no PostgreSQL answers on {server}\n");
-        let _ = std::io::stderr().write_all(skipped.as_bytes());
-        return;
+    let page = |after: String, limit| list(Page { after, limit });
+    let all = page(String::new(), 1000).await.unwrap();
+    assert!(all.len() > 3, "{all:?}");
+    let mut pieces: Vec<T> = Vec::new();
+    loop {
+        let after = pieces.last().map_or_else(String::new, &id);
+        let piece = page(after, 2).await.unwrap();
+        assert!(piece.len() <= 2, "{piece:?}");
+        if piece.is_empty() {
+            break;
+        }
+        pieces.extend(piece);
     }
-    let name = format!("shop_test_{}", uuid::Uuid::now_v7().simple());
-    admin(format!("CREATE DATABASE {name}")).await;
-    let db = Db::open(&format!("postgres://postgres@{server}/{name}"), schema)
-        .await
-        .expect("a fresh database");
-    // A task of its own, so that a panic ends the test only after the database is gone.
-    let ended = tokio::spawn(test(db.clone())).await;
-    db.pool().close().await;
-    admin(format!("DROP DATABASE {name} WITH (FORCE)")).await;
-    if let Err(failure) = ended {
-        std::panic::resume_unwind(failure.into_panic());
-    }
-}
-
-fn server() -> String {
-    env::var("SHOP_TEST_POSTGRES").unwrap_or_else(|_| SERVER.to_owned())
-}
-
-async fn admin(statement: String) {
-    let mut connection =
-        AnyConnection::connect(&format!("postgres://postgres@{}/postgres", server()))
-            .await
-            .expect("the server answers");
-    connection
-        .execute(AssertSqlSafe(statement))
-        .await
-        .expect("the server obeys");
+    assert_eq!(pieces, all);
+    all
 }

@@ -8,6 +8,7 @@ use tower_keep::{config::ConfigError, fallback::FallbackAnswer, rejection::Rejec
 
 use super::{CallError, doubt};
 use crate::{
+    drills::crash_point,
     problem::Problem,
     stack::{ClientHandles, ClientStack, Dependency, client_stack},
 };
@@ -112,7 +113,10 @@ impl ServiceClient {
             why: error.to_string(),
             retry_after: None,
         })?;
-        match doubt::watch(self.exchange(request)).await {
+        crash_point("before a call");
+        let outcome = doubt::watch(self.exchange(request)).await;
+        crash_point("after a call");
+        match outcome {
             (Err(CallError::NotSent { why, .. }), true) => Err(CallError::Unknown(format!(
                 "an attempt was lost, and the next one not sent: {why}"
             ))),

@@ -1,53 +1,40 @@
-use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use std::ops::Deref;
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
+use tower_keep_durable::idempotency as kept;
 
 use crate::problem::{PROBLEM_JSON, Problem};
 
-/// An answer that can be kept and given again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    pub(super) status: u16,
-    pub(super) location: Option<String>,
-    pub(super) body: Value,
-    replayed: bool,
-}
+/// An answer that can be kept and given again: that of the durable companion, in HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer(kept::Answer);
 
 impl Answer {
     /// A success.
     #[must_use]
     pub fn new(status: StatusCode, body: &impl Serialize) -> Self {
-        let body = serde_json::to_value(body).expect("an answer is plain data");
-        Self {
-            status: status.as_u16(),
-            location: None,
-            body,
-            replayed: false,
-        }
-    }
-
-    /// The answer of last time.
-    pub(super) fn replayed(status: u16, location: Option<String>, body: Value) -> Self {
-        Self {
-            status,
-            location,
-            body,
-            replayed: true,
-        }
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.status
+        Self(kept::Answer::json(status.as_u16(), body))
     }
 
     /// Where the thing is that the request made.
+    ///
+    /// # Panics
+    /// The path is not visible ASCII.
     #[must_use]
-    pub fn location(mut self, path: String) -> Self {
-        self.location = Some(path);
-        self
+    pub fn location(self, path: &str) -> Self {
+        let located = self.0.header("location", path);
+        Self(located.expect("paths of this shop are ASCII"))
+    }
+}
+
+impl From<kept::Answer> for Answer {
+    fn from(answer: kept::Answer) -> Self {
+        Self(answer)
     }
 }
 
@@ -55,38 +42,35 @@ impl Answer {
 /// was refused.
 impl From<Problem> for Answer {
     fn from(problem: Problem) -> Self {
-        let status =
-            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::new(status, &problem)
+        let body = serde_json::to_vec(&problem).expect("a problem is plain data");
+        let answer = kept::Answer::new(problem.status, body).header("content-type", PROBLEM_JSON);
+        Self(answer.expect("the type of a problem is ASCII"))
+    }
+}
+
+impl Deref for Answer {
+    type Target = kept::Answer;
+
+    fn deref(&self) -> &kept::Answer {
+        &self.0
     }
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let kind = if self.status < 400 {
-            "application/json"
-        } else {
-            PROBLEM_JSON
-        };
-        let mut response = (
-            status,
-            [(header::CONTENT_TYPE, kind)],
-            self.body.to_string(),
-        )
-            .into_response();
-        let headers = response.headers_mut();
-        if let Some(path) = self
-            .location
-            .and_then(|path| HeaderValue::try_from(path).ok())
-        {
-            headers.insert(header::LOCATION, path);
-        }
-        if self.replayed {
-            headers.insert(
-                HeaderName::from_static("idempotent-replayed"),
-                HeaderValue::from_static("true"),
-            );
+        let mut response = Response::new(Body::from(self.body().clone()));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let replayed = self
+            .is_replayed()
+            .then_some(("idempotent-replayed", "true"));
+        for (name, value) in self.headers().chain(replayed) {
+            // They were checked when they were added.
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
+                response.headers_mut().append(name, value);
+            }
         }
         response
     }

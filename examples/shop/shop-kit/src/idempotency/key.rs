@@ -1,7 +1,7 @@
 use axum::extract::FromRequestParts;
 use http::{StatusCode, request::Parts};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
+use tower_keep_durable::idempotency::{Key, Keyed};
 
 use crate::problem::Problem;
 
@@ -21,6 +21,12 @@ impl IdempotencyKey {
         Err(bad_key(
             "the Idempotency-Key must be 1 to 255 visible ASCII characters",
         ))
+    }
+
+    /// The request of `scope` (method and route) with this `payload`.
+    #[must_use]
+    pub fn asks(self, scope: &'static str, payload: &impl Serialize) -> Keyed {
+        Key::new(scope, self.0).asks(payload)
     }
 }
 
@@ -42,32 +48,4 @@ fn bad_key(detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "idempotency-key", detail)
         .field("Idempotency-Key")
         .remedy("send one fresh key for each new request, and the same key when you repeat it; a UUID is fine")
-}
-
-/// One request under its key.
-#[derive(Debug, Clone)]
-pub struct Keyed {
-    pub(super) scope: &'static str,
-    pub(super) key: String,
-    pub(super) fingerprint: String,
-}
-
-impl Keyed {
-    /// The request of `scope` (method and route) with this `payload`. Payloads that mean the same
-    /// have the same fingerprint, however they were spaced.
-    #[must_use]
-    pub fn new(scope: &'static str, key: IdempotencyKey, payload: &impl Serialize) -> Self {
-        let payload = serde_json::to_vec(payload).expect("a request is plain data");
-        let digest = Sha256::new()
-            .chain_update(scope)
-            .chain_update([0])
-            .chain_update(payload)
-            .finalize();
-        let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self {
-            scope,
-            key: key.0,
-            fingerprint,
-        }
-    }
 }

@@ -1,19 +1,18 @@
-//! Idempotency by key, after the IETF draft `Idempotency-Key`: the same request with the same key
-//! has its effect once and gets the same answer, success or refusal.
+//! The HTTP side of the durable companion's keys, after the IETF draft `Idempotency-Key`: the same
+//! request with the same key has its effect once and gets the same answer, success or refusal.
 //!
-//! The key is written in the transaction that writes the effect, so neither exists without the
-//! other. A service whose effect is one transaction calls [`begin`] and [`finish`] in it. A service
-//! whose work goes on after the commit (an order calls its peers) finishes in a later transaction;
-//! until then the key answers 409, and once the lease has passed without an answer (the process
-//! died) whoever repeats the request takes the work over.
+//! A service whose effect is one transaction calls [`Keys::begin`] and [`Keys::finish`] in it. A
+//! service whose work goes on after the commit (an order calls its peers) takes a lease with
+//! [`Keys::begin_lasting`] and finishes in a later transaction.
 
 mod answer;
+mod error;
+mod forget;
 mod key;
-mod record;
 
-pub use answer::Answer;
-pub use key::{IdempotencyKey, Keyed};
-pub use record::{Begun, KEPT, SCHEMA, begin, finish, forget_old};
+pub use tower_keep_durable::idempotency::{Begun, KeyError, Keyed, Keys, SCHEMA, Ticket};
+
+pub use self::{answer::Answer, forget::forget_old, key::IdempotencyKey};
 
 #[cfg(test)]
 mod tests;

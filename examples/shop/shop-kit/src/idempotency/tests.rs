@@ -2,122 +2,67 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
-use crate::{
-    db::Db,
-    testing::{TestDb, on_postgres},
-};
+use crate::{problem::Problem, testing::TestDb};
 
-const LEASE: Duration = Duration::from_secs(60);
-
-fn keyed(key: &str, payload: &Value) -> Keyed {
-    Keyed::new("POST /things", IdempotencyKey::new(key).unwrap(), payload)
+fn keyed(key: &str, number: i32) -> Keyed {
+    let payload = json!({"n": number});
+    IdempotencyKey::new(key)
+        .unwrap()
+        .asks("POST /things", &payload)
 }
 
 #[tokio::test]
-async fn the_key_matrix_holds_on_sqlite() {
-    matrix(&TestDb::sqlite(&[SCHEMA]).await.db).await;
-}
+async fn an_answer_is_given_again_with_its_headers_and_marked() {
+    let test = TestDb::sqlite(&[SCHEMA]).await;
+    let (db, keys) = (&test.db, Keys::new(&test.db));
+    let made = Answer::new(StatusCode::CREATED, &json!({"id": 7})).location("/things/7");
+    let refused = Answer::from(Problem::invalid("n", "it is odd"));
+    for (key, answer) in [("made", made), ("refused", refused)] {
+        let mut tx = db.begin_write().await.unwrap();
+        let Begun::Fresh(ticket) = keys.begin(&mut tx, &keyed(key, 1)).await.unwrap() else {
+            panic!("{key} was there before");
+        };
+        keys.finish(&mut tx, &ticket, &answer).await.unwrap();
+        let Begun::Answered(again) = keys.begin(&mut tx, &keyed(key, 1)).await.unwrap() else {
+            panic!("{key} was answered");
+        };
+        tx.commit().await.unwrap();
 
-#[tokio::test]
-async fn the_key_matrix_holds_on_postgres() {
-    on_postgres(&[SCHEMA], |db| async move { matrix(&db).await }).await;
-}
-
-async fn matrix(db: &Db) {
-    let request = keyed("a", &json!({"n": 1}));
-    let answer = Answer::new(StatusCode::CREATED, &json!({"id": 7})).location("/things/7".into());
-
-    let mut tx = db.begin_write().await.unwrap();
-    assert_eq!(
-        begin(&mut tx, &request, "t7", LEASE).await.unwrap(),
-        Begun::Fresh
-    );
-    tx.commit().await.unwrap();
-
-    let mut tx = db.begin_write().await.unwrap();
-    let running = begin(&mut tx, &request, "t7", LEASE).await.unwrap_err();
-    assert_eq!((running.status, running.retry_after.is_some()), (409, true));
-    let other = begin(&mut tx, &keyed("a", &json!({"n": 2})), "t7", LEASE)
-        .await
-        .unwrap_err();
-    assert_eq!(other.status, 422);
-    finish(&mut tx, &request, &answer).await.unwrap();
-    tx.commit().await.unwrap();
-
-    let mut tx = db.begin_write().await.unwrap();
-    let Begun::Answered(again) = begin(&mut tx, &request, "t8", LEASE).await.unwrap() else {
-        panic!("the answer was recorded");
-    };
-    let response = again.into_response();
-    assert_eq!(response.status(), 201);
-    assert_eq!(response.headers()["idempotent-replayed"], "true");
-    assert_eq!(response.headers()["location"], "/things/7");
-
-    // A rolled back effect takes its key with it.
-    drop(tx);
-    let mut tx = db.begin_write().await.unwrap();
-    begin(&mut tx, &keyed("b", &json!({})), "t9", LEASE)
-        .await
-        .unwrap();
-    tx.rollback().await.unwrap();
-    let mut tx = db.begin_write().await.unwrap();
-    assert_eq!(
-        begin(&mut tx, &keyed("b", &json!({})), "t9", LEASE)
-            .await
-            .unwrap(),
-        Begun::Fresh
-    );
-    tx.commit().await.unwrap();
-
-    // A lease that ran out is taken over once.
-    let mut tx = db.begin_write().await.unwrap();
-    begin(&mut tx, &keyed("c", &json!({})), "t10", Duration::ZERO)
-        .await
-        .unwrap();
-    let taken = begin(&mut tx, &keyed("c", &json!({})), "t11", LEASE)
-        .await
-        .unwrap();
-    assert_eq!(taken, Begun::Abandoned("t10".to_owned()));
-    assert_eq!(
-        begin(&mut tx, &keyed("c", &json!({})), "t11", LEASE)
-            .await
-            .unwrap_err()
-            .status,
-        409
-    );
-    tx.commit().await.unwrap();
+        let (first, again) = (answer.into_response(), Answer::from(again).into_response());
+        assert_eq!(again.headers()["idempotent-replayed"], "true");
+        assert_eq!(first.status(), again.status());
+        for name in ["content-type", "location"] {
+            assert_eq!(first.headers().get(name), again.headers().get(name));
+        }
+        assert_eq!(again.headers().contains_key("location"), key == "made");
+    }
     forget_old(db).await.unwrap();
 }
 
 #[tokio::test]
-async fn of_many_at_once_with_one_key_exactly_one_does_the_work() {
+async fn what_a_key_does_not_let_through_is_a_problem_that_says_what_to_do() {
     let test = TestDb::sqlite(&[SCHEMA]).await;
-    race(&test.db).await;
-    on_postgres(&[SCHEMA], |db| async move { race(&db).await }).await;
-}
-
-async fn race(db: &Db) {
-    let racers: Vec<_> = (0..8)
-        .map(|_| {
-            let db = db.clone();
-            tokio::spawn(async move {
-                let request = keyed("race", &json!({}));
-                let mut tx = db.begin_write().await.unwrap();
-                let begun = begin(&mut tx, &request, "s", LEASE).await.unwrap();
-                finish(&mut tx, &request, &Answer::new(StatusCode::OK, &json!({})))
-                    .await
-                    .unwrap();
-                tx.commit().await.unwrap();
-                begun == Begun::Fresh
-            })
-        })
-        .collect();
-    let mut fresh = 0;
-    for racer in racers {
-        fresh += i32::from(racer.await.unwrap());
+    let keys = Keys::new(&test.db);
+    let mut tx = test.db.begin_write().await.unwrap();
+    let lease = Duration::from_secs(60);
+    let request = keyed("k", 1);
+    keys.begin_lasting(&mut tx, &request, "t7", lease)
+        .await
+        .unwrap();
+    let problem = |error: KeyError| {
+        let problem = Problem::from(error);
+        assert!(problem.remedy.is_some() && problem.field.as_deref() == Some("Idempotency-Key"));
+        problem
+    };
+    let running = problem(keys.begin(&mut tx, &request).await.unwrap_err());
+    let soon = Some(Duration::from_secs(1));
+    assert_eq!((running.status, running.retry_after), (409, soon));
+    let reused = problem(keys.begin(&mut tx, &keyed("k", 2)).await.unwrap_err());
+    assert_eq!(reused.status, 422);
+    for error in [KeyError::TakenOver, KeyError::Cancelled, KeyError::Executed] {
+        assert_eq!(problem(error).status, 409);
     }
-    assert_eq!(fresh, 1);
 }
