@@ -1,0 +1,41 @@
+//! What goes on in the background: telling what happened, asking the network what became of payments,
+//! and acting on what others tell.
+
+use shop_kit::{
+    bus,
+    consume::take_part,
+    flow::takes_part,
+    server::StartError,
+    workers::{Workers, publish},
+};
+use tower::ServiceBuilder;
+use tower_keep_durable::{Inbox, bus::Types, inbox::Handler};
+
+use crate::{
+    Config, reconciler,
+    store::{KINDS, React, Store},
+    teller::Teller,
+};
+
+/// Starts them. Must be called within a tokio runtime.
+pub(crate) async fn start(
+    store: &Store,
+    teller: Teller,
+    config: &Config,
+) -> Result<Workers, StartError> {
+    let bus = bus::open(&config.bus).await?;
+    let mut workers = publish(store.outbox(), bus.clone());
+    workers.spawn(reconciler::work(store.clone(), teller));
+    if takes_part(store.db(), config.saga).await? {
+        let inbox =
+            Inbox::new(store.db().clone(), React::new(store)).waking(store.outbox().clone());
+        let reconciler = store.clone();
+        // Each event that was handled may have left an intent.
+        let inbox = ServiceBuilder::new()
+            .map_response(move |()| reconciler.wake())
+            .service(inbox);
+        let (db, url, types) = (store.db(), &config.bus, Types::of(KINDS));
+        workers.spawn(take_part(db, url, bus, React::NAME, types, inbox).await?);
+    }
+    Ok(workers)
+}
