@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shop_kit::{
+    events::Line,
     ids::{OrderId, ReservationId},
     money::{Money, MoneyError},
     problem::Problem,
@@ -24,14 +25,6 @@ pub(crate) struct Reserve {
     pub(crate) id: ReservationId,
     pub(crate) order: OrderId,
     pub(crate) lines: Vec<Line>,
-}
-
-/// So many of one product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Line {
-    pub(crate) product: String,
-    pub(crate) quantity: i64,
 }
 
 impl Reserve {
@@ -142,6 +135,8 @@ impl From<Refusal> for Problem {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Reservation {
     pub(crate) id: ReservationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) order: Option<OrderId>,
     pub(crate) status: &'static str,
     /// The price of everything on the day it was reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,12 +149,14 @@ pub(crate) mod status {
     pub(crate) const HELD: &str = "held";
     /// There was not enough stock.
     pub(crate) const REFUSED: &str = "refused";
+    /// It has left the house.
+    pub(crate) const COMMITTED: &str = "committed";
     /// The stock went back. Without lines it is a tombstone: the release came first.
     pub(crate) const RELEASED: &str = "released";
 
     /// The constant of this name.
     pub(crate) fn named(name: &str) -> &'static str {
-        [HELD, REFUSED, RELEASED]
+        [HELD, REFUSED, COMMITTED, RELEASED]
             .into_iter()
             .find(|status| *status == name)
             .unwrap_or("unknown")

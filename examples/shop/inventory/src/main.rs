@@ -2,25 +2,7 @@
 
 use std::process::ExitCode;
 
-use inventory::Config;
-use shop_kit::{
-    cli,
-    server::{self, StartError},
-};
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    match cli::parse() {
-        Ok(config) => cli::exit(run(config).await),
-        Err(code) => code,
-    }
-}
-
-async fn run(config: Config) -> Result<(), StartError> {
-    cli::start_log(&config.log)?;
-    let listener = server::listen(config.listen).await?;
-    let (server, _) = inventory::build(&config).await?;
-    tracing::info!(address = %listener.local_addr()?, "inventory listens");
-    server.serve(listener).await?;
-    Ok(())
+    shop_kit::cli::run(inventory::run).await
 }
