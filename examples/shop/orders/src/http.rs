@@ -10,12 +10,14 @@ use axum::{
 };
 use http::{HeaderName, Method, StatusCode, header};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shop_kit::{
     client::{CallError, Read},
     extract::{Id, Json, Params, no_method, no_route},
-    idempotency::{Answer, IdempotencyKey, Keyed},
+    flow::Flow,
+    idempotency::{Answer, IdempotencyKey},
     ids::OrderId,
+    page::Page,
     problem::Problem,
 };
 use tower_keep::{context::Priority, protocol::Head};
@@ -23,15 +25,38 @@ use tower_keep::{context::Priority, protocol::Head};
 use crate::{
     domain::{NewOrder, Order, Status},
     peers::Peers,
-    place_order::PlaceOrder,
+    sagas::{CancelOrder, PlaceOrder},
     store::{Accepted, Store},
 };
 
 #[derive(Debug, Clone)]
 pub(crate) struct Orders {
-    pub(crate) store: Store,
-    pub(crate) flow: PlaceOrder,
-    pub(crate) peers: Peers,
+    store: Store,
+    peers: Peers,
+    place: PlaceOrder,
+    cancel: CancelOrder,
+    /// The way of new orders.
+    flow: Flow,
+}
+
+impl Orders {
+    pub(crate) fn new(store: Store, peers: Peers, flow: Flow) -> Self {
+        let place = PlaceOrder {
+            store: store.clone(),
+            peers: peers.clone(),
+        };
+        let cancel = CancelOrder {
+            store: store.clone(),
+            peers: peers.clone(),
+        };
+        Self {
+            store,
+            peers,
+            place,
+            cancel,
+            flow,
+        }
+    }
 }
 
 pub(crate) fn router(orders: Orders) -> Router {
@@ -40,6 +65,8 @@ pub(crate) fn router(orders: Orders) -> Router {
         .route("/orders", post(place).get(list))
         .route("/orders/{id}", get(show))
         .route("/orders/{id}/cancel", post(cancel))
+        .route("/orders/{id}/events", get(events))
+        .route("/orders/{id}/saga", get(saga))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(orders)
@@ -83,40 +110,44 @@ async fn place(
     Json(order): Json<NewOrder>,
 ) -> Result<Answer, Problem> {
     order.validate()?;
-    let keyed = Keyed::new("POST /orders", key, &order);
-    let id = match orders.store.accept(&keyed, &order).await? {
-        Accepted::Order(id) => id,
+    let keyed = key.asks("POST /orders", &order);
+    let accepted = orders
+        .store
+        .accept(&orders.place, orders.flow, &keyed, &order)
+        .await?;
+    let (id, ticket) = match accepted {
+        Accepted::Order(id, ticket) => (id, ticket),
         Accepted::Answered(answer) => return Ok(answer),
     };
-    // Neither a customer who hangs up nor the server's timeout stops it half way: the detach layer
-    // finishes what has begun.
-    let progress = orders.flow.advance(id).await?;
-    let answer = answer(progress.order());
-    orders.store.answer(&keyed, &answer).await?;
+    // A customer who hangs up stops nothing: the order goes on by itself, and the detach layer sees
+    // to it that the answer is kept for a repeat. By choreography there is no such saga to wait for.
+    let order = orders.store.wait(id, &orders.place.saga_of(id)).await?;
+    let answer = answer(&order);
+    orders.store.answer(&ticket, &answer).await?;
     tracing::info!(order = %id, status = answer.status(), "order answered");
     Ok(answer)
 }
 
-/// 201 confirmed, 202 still under way, 402 or 409 refused.
+/// 201 confirmed, 202 still under way, 402 or 409 rejected.
 fn answer(order: &Order) -> Answer {
     let path = format!("/orders/{}", order.id);
     match (order.status, &order.refusal) {
-        (Status::Refused, Some(refusal)) => {
+        (Status::Rejected | Status::Expired, Some(refusal)) => {
             let status = if refusal.by == "payments" {
                 StatusCode::PAYMENT_REQUIRED
             } else {
                 StatusCode::CONFLICT
             };
-            Problem::new(status, "order-refused", refusal.reason.clone())
+            Problem::new(status, "order-rejected", refusal.reason.clone())
                 .with("order", order.id.to_string())
-                .with("refused_by", refusal.by.clone())
+                .with("rejected_by", refusal.by.clone())
                 .remedy("place another order with a fresh Idempotency-Key")
                 .into()
         }
-        (status, _) if status.is_settled() => {
-            Answer::new(StatusCode::CREATED, order).location(path)
+        (status, _) if status.is_answer() => {
+            Answer::new(StatusCode::CREATED, order).location(&path)
         }
-        _ => Answer::new(StatusCode::ACCEPTED, order).location(path),
+        _ => Answer::new(StatusCode::ACCEPTED, order).location(&path),
     }
 }
 
@@ -133,50 +164,86 @@ async fn show(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListParams {
-    customer: String,
-    #[serde(default = "default_limit")]
-    limit: i64,
+    customer: Option<String>,
+    after: Option<String>,
+    limit: Option<i64>,
 }
 
-fn default_limit() -> i64 {
-    100
-}
-
+/// The newest orders of a customer (`?customer=`); or all orders by their ids, piece by piece, for those
+/// who check the books (`?after=`).
 async fn list(
     State(orders): State<Orders>,
-    Params(ListParams { customer, limit }): Params<ListParams>,
+    Params(ListParams {
+        customer,
+        after,
+        limit,
+    }): Params<ListParams>,
 ) -> Result<axum::Json<Vec<Order>>, Problem> {
-    if !(1..=1000).contains(&limit) {
-        return Err(
-            Problem::invalid("limit", format!("it is {limit}")).remedy("ask for 1 to 1000 orders")
-        );
-    }
-    Ok(axum::Json(
-        orders.store.of_customer(&customer, limit).await?,
-    ))
+    let page = |after| {
+        let limit = limit.unwrap_or(100);
+        Page { after, limit }.validate()
+    };
+    let found = match (customer, after) {
+        (Some(customer), None) => {
+            let limit = page(String::new())?.limit;
+            orders.store.of_customer(&customer, limit).await?
+        }
+        (None, Some(after)) => orders.store.list(&page(after)?).await?,
+        _ => {
+            let detail = "it must have either `customer` or `after`";
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "malformed-query", detail);
+            return Err(problem.field("query").remedy("ask for ?customer=name"));
+        }
+    };
+    Ok(axum::Json(found))
 }
 
 /// The id in the path is the key of a cancellation: however often it is asked for, money and stock
-/// go back once. 200 cancelled, 202 when the giving back is still under way.
+/// go back once. 200 cancelled, 202 when the giving back is still under way, 409 if it is too late.
 async fn cancel(State(orders): State<Orders>, Id(id): Id<OrderId>) -> Result<Response, Problem> {
-    let order = orders
-        .store
-        .cancel(id)
-        .await?
-        .ok_or_else(|| Problem::not_found("order", id))?;
-    if matches!(order.status, Status::Refused | Status::Refusing) {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "order-refused",
-            "the order was refused, there is nothing to cancel",
-        ));
-    }
-    let progress = orders.flow.advance(id).await?;
-    let order = progress.order();
-    let status = if order.status.is_settled() {
-        StatusCode::OK
-    } else {
-        StatusCode::ACCEPTED
+    let saga = orders.store.cancel(&orders.cancel, id).await?;
+    let saga = saga.unwrap_or_else(|| orders.place.saga_of(id));
+    let order = orders.store.wait(id, &saga).await?;
+    let status = match (order.status, order.refusal.as_ref()) {
+        (Status::Cancelled, _) => StatusCode::OK,
+        (Status::Cancelling, _) => StatusCode::ACCEPTED,
+        (_, refusal) => {
+            let why = refusal.map_or("the order cannot be cancelled", |no| &*no.reason);
+            let problem = Problem::new(StatusCode::CONFLICT, "order-not-cancelled", why);
+            return Err(problem.with("order", id.to_string()));
+        }
     };
     Ok((status, axum::Json(order)).into_response())
+}
+
+/// All that ever happened to an order.
+async fn events(
+    State(orders): State<Orders>,
+    Id(id): Id<OrderId>,
+) -> Result<axum::Json<Vec<Value>>, Problem> {
+    let events = orders.store.events(id).await?;
+    if events.is_empty() {
+        return Err(Problem::not_found("order", id));
+    }
+    Ok(axum::Json(events))
+}
+
+/// Where the saga of an order is, and how it came there. By choreography there is none, and nobody
+/// knows more than what was told: that, and who has to speak next.
+async fn saga(
+    State(orders): State<Orders>,
+    Id(id): Id<OrderId>,
+) -> Result<axum::Json<Value>, Problem> {
+    let order = orders.store.load(id).await?;
+    if let Some(order) = order
+        && order.flow == Flow::Choreography
+    {
+        return Ok(axum::Json(json!({
+            "id": id, "flow": order.flow, "status": order.status, "known": order.parts,
+            "waits_for": order.waits_for(),
+        })));
+    }
+    let saga = orders.store.saga(&orders.place.saga_of(id)).await?;
+    saga.map(axum::Json)
+        .ok_or_else(|| Problem::not_found("saga of order", id))
 }

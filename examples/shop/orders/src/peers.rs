@@ -1,4 +1,4 @@
-//! The two services that an order needs, in the words of this one.
+//! The services that an order needs, in the words of this one.
 
 use std::fmt;
 
@@ -7,38 +7,38 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shop_kit::{
     client::{CallError, Read, ServiceClient},
-    ids::{OrderId, PaymentId, ReservationId},
+    events::Line,
+    ids::{OrderId, PaymentId, ReservationId, ShipmentId},
     money::Money,
     server::StartError,
     stack::{ClientHandles, Dependency, Places, Reads},
 };
 
-use crate::{
-    config::Config,
-    domain::{Line, Order},
-};
+use tower_keep::context::Priority;
 
-/// Which of the two.
+use crate::config::Config;
+
+/// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
     Inventory,
     Payments,
+    Shipping,
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 2] = [Self::Inventory, Self::Payments];
-
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Inventory => "inventory",
             Self::Payments => "payments",
+            Self::Shipping => "shipping",
         }
     }
 
     /// What is behind payments is a bank's, and nobody here knows how much it can take.
     fn places(self) -> Places {
         match self {
-            Self::Inventory => Places::Known,
+            Self::Inventory | Self::Shipping => Places::Known,
             Self::Payments => Places::Adaptive,
         }
     }
@@ -47,7 +47,7 @@ impl Peer {
     fn reads(self) -> Reads {
         match self {
             Self::Inventory => Reads::MayBeOld,
-            Self::Payments => Reads::Exact,
+            Self::Payments | Self::Shipping => Reads::Exact,
         }
     }
 }
@@ -62,6 +62,7 @@ impl fmt::Display for Peer {
 pub(crate) struct Peers {
     inventory: ServiceClient,
     payments: ServiceClient,
+    shipping: ServiceClient,
 }
 
 impl Peers {
@@ -78,13 +79,14 @@ impl Peers {
         Ok(Self {
             inventory: client(Peer::Inventory, &config.inventory)?,
             payments: client(Peer::Payments, &config.payments)?,
+            shipping: client(Peer::Shipping, &config.shipping)?,
         })
     }
 
     /// The handles of the layers in front of each.
     pub(crate) fn handles(&self) -> Vec<ClientHandles> {
-        let both = [&self.inventory, &self.payments];
-        both.map(|client| client.handles().clone()).into()
+        let all = [&self.inventory, &self.payments, &self.shipping];
+        all.map(|client| client.handles().clone()).into()
     }
 
     /// What there is to buy, as inventory says or said.
@@ -93,51 +95,84 @@ impl Peers {
     }
 
     /// Sets the stock aside; answers the price of everything.
-    pub(crate) async fn reserve(&self, order: &Order) -> Result<Money, CallError> {
-        let request = Reserve {
-            id: order.reservation,
-            order: order.id,
-            lines: &order.lines,
-        };
-        let reservation: Reservation = self
-            .inventory
-            .post("/reservations", &order.id.to_string(), &request)
-            .await?;
+    pub(crate) async fn reserve(
+        &self,
+        key: &str,
+        order: OrderId,
+        lines: &[Line],
+    ) -> Result<Money, CallError> {
+        let id = order.reservation();
+        let request = Reserve { id, order, lines };
+        let asked = self.inventory.post("/reservations", key, &request);
+        let reservation: Reservation = Priority::CRITICAL.scope(asked).await?;
         Ok(reservation.total)
     }
 
     /// Puts the stock back; safe before, during and after [`Peers::reserve`].
-    pub(crate) async fn release(&self, order: &Order) -> Result<(), CallError> {
-        let _: Ignored = self
-            .inventory
-            .delete(&format!("/reservations/{}", order.reservation))
-            .await?;
-        Ok(())
+    pub(crate) async fn release(&self, order: OrderId) -> Result<(), CallError> {
+        let path = format!("/reservations/{}", order.reservation());
+        checkout(self.inventory.delete(&path)).await
     }
 
-    /// Takes the money.
-    pub(crate) async fn charge(&self, order: &Order, amount: Money) -> Result<(), CallError> {
-        let request = Charge {
-            id: order.payment,
-            order: order.id,
-            account: &order.customer,
+    /// The goods leave the shelf.
+    pub(crate) async fn commit_stock(&self, key: &str, order: OrderId) -> Result<(), CallError> {
+        let path = format!("/reservations/{}/commit", order.reservation());
+        checkout(self.inventory.post(&path, key, &())).await
+    }
+
+    /// Sets the money aside.
+    pub(crate) async fn authorize(
+        &self,
+        key: &str,
+        order: OrderId,
+        account: &str,
+        amount: Money,
+    ) -> Result<(), CallError> {
+        let request = Authorize {
+            id: order.payment(),
+            order,
+            account,
             amount,
         };
-        let _: Ignored = self
-            .payments
-            .post("/payments", &order.id.to_string(), &request)
-            .await?;
-        Ok(())
+        checkout(self.payments.post("/payments", key, &request)).await
     }
 
-    /// Gives the money back; safe before, during and after [`Peers::charge`].
-    pub(crate) async fn refund(&self, order: &Order) -> Result<(), CallError> {
-        let path = format!("/payments/{}/refund", order.payment);
-        let _: Ignored = self
-            .payments
-            .post(&path, &order.id.to_string(), &())
-            .await?;
-        Ok(())
+    /// Takes the money that was set aside.
+    pub(crate) async fn capture(&self, key: &str, order: OrderId) -> Result<(), CallError> {
+        self.move_money("capture", key, order).await
+    }
+
+    /// Frees the money; safe before, during and after [`Peers::authorize`].
+    pub(crate) async fn void(&self, key: &str, order: OrderId) -> Result<(), CallError> {
+        self.move_money("void", key, order).await
+    }
+
+    /// Gives back the money that was taken.
+    pub(crate) async fn refund(&self, key: &str, order: OrderId) -> Result<(), CallError> {
+        self.move_money("refund", key, order).await
+    }
+
+    async fn move_money(&self, verb: &str, key: &str, order: OrderId) -> Result<(), CallError> {
+        let path = format!("/payments/{}/{verb}", order.payment());
+        checkout(self.payments.post(&path, key, &())).await
+    }
+
+    /// Has the parcel packed.
+    pub(crate) async fn ship(
+        &self,
+        key: &str,
+        order: OrderId,
+        lines: &[Line],
+    ) -> Result<(), CallError> {
+        let id = order.shipment();
+        let request = Ship { id, order, lines };
+        checkout(self.shipping.post("/shipments", key, &request)).await
+    }
+
+    /// Keeps the parcel in the house; rejected once it has left.
+    pub(crate) async fn call_back(&self, order: OrderId) -> Result<(), CallError> {
+        let path = format!("/shipments/{}", order.shipment());
+        checkout(self.shipping.delete(&path)).await
     }
 }
 
@@ -154,13 +189,25 @@ struct Reservation {
 }
 
 #[derive(Serialize)]
-struct Charge<'a> {
+struct Authorize<'a> {
     id: PaymentId,
     order: OrderId,
     account: &'a str,
     amount: Money,
 }
 
+#[derive(Serialize)]
+struct Ship<'a> {
+    id: ShipmentId,
+    order: OrderId,
+    lines: &'a [Line],
+}
+
 /// An answer of which only the success matters.
 #[derive(Deserialize)]
 struct Ignored {}
+
+/// Nothing matters more; how much it matters travels along.
+async fn checkout(call: impl Future<Output = Result<Ignored, CallError>>) -> Result<(), CallError> {
+    Priority::CRITICAL.scope(call).await.map(drop)
+}

@@ -1,10 +1,19 @@
-//! The database of the order service.
+//! The database of the order service: the events of each order, the order as they tell it for those
+//! who look, the sagas that move it on, and what others are still to be told.
 
-mod queries;
+mod accept;
+mod cancel;
+mod change;
+mod expire;
+mod handle;
+mod hear;
+mod look;
 mod schema;
+mod wait;
 
-pub(crate) use queries::{Accepted, Store};
-pub(crate) use schema::SCHEMA;
+pub(crate) use self::{
+    accept::Accepted, change::ChangeError, handle::Store, hear::Hear, schema::SCHEMA,
+};
 
 #[cfg(test)]
 mod tests;

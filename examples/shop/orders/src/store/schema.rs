@@ -1,15 +1,32 @@
-use shop_kit::idempotency;
+use shop_kit::{db::Schema, flow, idempotency};
+use tower_keep_durable::{consumer, dead_letters, event_store, inbox, outbox, saga};
 
-/// The tables, as both databases understand them.
-pub(crate) const SCHEMA: &[&str] = &[
+/// The tables, as both databases understand them. `orders` is made of the events in the transaction
+/// that appends them; it is for looking at, and nothing is decided by it. `orders_overdue` is for the
+/// watchdog.
+pub(crate) const SCHEMA: &[Schema] = &[
     idempotency::SCHEMA,
-    "CREATE TABLE IF NOT EXISTS orders (
-        id TEXT PRIMARY KEY, customer TEXT NOT NULL, status TEXT NOT NULL, total BIGINT, currency TEXT,
-        payment_id TEXT NOT NULL, reservation_id TEXT NOT NULL, refused_by TEXT, reason TEXT,
-        attempts BIGINT NOT NULL, next_attempt_at BIGINT NOT NULL, created_at BIGINT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS orders_open ON orders (status, next_attempt_at)",
-    "CREATE INDEX IF NOT EXISTS orders_of_customer ON orders (customer, created_at)",
-    "CREATE TABLE IF NOT EXISTS order_lines (
-        order_id TEXT NOT NULL REFERENCES orders (id), position BIGINT NOT NULL,
-        product TEXT NOT NULL, quantity BIGINT NOT NULL, PRIMARY KEY (order_id, position))",
+    event_store::SCHEMA,
+    outbox::SCHEMA,
+    saga::SCHEMA,
+    consumer::SCHEMA,
+    dead_letters::SCHEMA,
+    inbox::SCHEMA,
+    flow::SCHEMA,
+    Schema::new(
+        "orders",
+        &[
+            &[
+                "CREATE TABLE orders (
+                id TEXT PRIMARY KEY, customer TEXT NOT NULL, status TEXT NOT NULL,
+                body TEXT NOT NULL, version BIGINT NOT NULL, created_at BIGINT NOT NULL)",
+                "CREATE INDEX orders_of_customer ON orders (customer, created_at)",
+            ],
+            &[
+                "ALTER TABLE orders ADD COLUMN flow TEXT NOT NULL DEFAULT 'orchestration'",
+                "CREATE INDEX orders_overdue ON orders (created_at)
+                    WHERE flow = 'choreography' AND status = 'pending'",
+            ],
+        ],
+    ),
 ];

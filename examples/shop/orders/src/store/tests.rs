@@ -1,240 +1,200 @@
-//! The same suite on both databases.
+//! The side of orders in choreography, on both databases.
 
 use std::time::Duration;
 
-use http::StatusCode;
 use shop_kit::{
-    idempotency::{Answer, IdempotencyKey, Keyed},
+    db::{Clock, Db},
+    events::{Line, OrderCreated, PaymentAuthorized, StockHeld, StockRejected, Told, tell},
+    flow::Flow,
     ids::OrderId,
     money::{Currency, Money},
     testing::{TestDb, on_postgres},
 };
+use tower::ServiceExt;
+use tower_keep_durable::{BoxError, Event, Inbox, inbox::HandlerError};
 
 use super::*;
 use crate::{
-    domain::{Line, NewOrder, Refusal, Status},
-    peers::Peer,
+    NAME,
+    domain::{Order, Status, Story},
+    watchdog,
 };
 
+const DEADLINE: Duration = Duration::from_secs(900);
+
 #[tokio::test]
-async fn the_store_keeps_its_promises_on_sqlite() {
+async fn it_hears_and_watches_on_sqlite() {
     let test = TestDb::sqlite(SCHEMA).await;
-    suite(&Store::new(test.db.clone())).await;
+    suite(test.db.clone()).await;
 }
 
 #[tokio::test]
-async fn the_store_keeps_its_promises_on_postgres() {
-    on_postgres(SCHEMA, |db| async move { suite(&Store::new(db)).await }).await;
+async fn it_hears_and_watches_on_postgres() {
+    on_postgres(SCHEMA, |db| async move { suite(db).await }).await;
 }
 
-async fn suite(store: &Store) {
-    an_order_and_its_key_are_stored_together(store).await;
-    open_orders_come_due_oldest_first(store).await;
-    an_order_comes_due_for_the_peer_that_its_next_step_needs(store).await;
-    only_one_of_confirm_and_cancel_wins(store).await;
-    a_refusal_keeps_its_reason(store).await;
+async fn suite(db: Db) {
+    let store = Store::new(&db.with_clock(Clock::manual()), Duration::ZERO);
+    what_is_heard_is_part_of_the_story_and_not_told_again(&store).await;
+    what_is_heard_at_the_same_time_is_decided_once(&store).await;
+    strangers_and_orders_of_the_other_flow_are_left_alone(&store).await;
+    what_cannot_be_read_is_poison_and_leaves_nothing(&store).await;
+    silence_is_noticed_once_and_only_where_nobody_asks(&store).await;
 }
 
-fn new_order() -> NewOrder {
-    let line = |product: &str, quantity| Line {
-        product: product.into(),
-        quantity,
-    };
-    NewOrder {
+async fn place(store: &Store, flow: Flow) -> OrderId {
+    let order = OrderId::generate();
+    let created = OrderCreated {
+        order,
         customer: "cus_a".into(),
-        lines: vec![line("tea", 2), line("mug", 1)],
-    }
+        lines: vec![Line {
+            product: "tea".into(),
+            quantity: 1,
+        }],
+    };
+    let events = vec![flow.mark(tell(NAME, &created))];
+    let mut tx = store.db.begin_write().await.unwrap();
+    let decide = |_: &Story| Ok(events.clone());
+    store.decide(&mut tx, order, decide).await.unwrap();
+    tx.commit().await.unwrap();
+    order
 }
 
-fn keyed(key: &str) -> Keyed {
-    Keyed::new(
-        "POST /orders",
-        IdempotencyKey::new(key).unwrap(),
-        &new_order(),
-    )
+async fn hear(store: &Store, event: &Event) -> Result<(), BoxError> {
+    Inbox::new(store.db.clone(), Hear::new(store))
+        .oneshot(event.clone())
+        .await
 }
 
-async fn accept(store: &Store, key: &str) -> OrderId {
-    match store.accept(&keyed(key), &new_order()).await.unwrap() {
-        Accepted::Order(id) => id,
-        Accepted::Answered(answer) => panic!("{answer:?}"),
-    }
+async fn load(store: &Store, order: OrderId) -> Order {
+    store.load(order).await.unwrap().unwrap()
 }
 
-async fn an_order_and_its_key_are_stored_together(store: &Store) {
-    let id = accept(store, "k1").await;
-    assert_eq!(
-        store
-            .accept(&keyed("k1"), &new_order())
-            .await
-            .unwrap_err()
-            .status,
-        409
-    );
-    let order = store.load(id).await.unwrap().unwrap();
-    assert_eq!(
-        (order.status, order.total, order.lines.len()),
-        (Status::Pending, None, 2)
-    );
-    store
-        .answer(&keyed("k1"), &Answer::new(StatusCode::CREATED, &order))
+/// The kinds of what was told of an order, oldest first.
+async fn told(store: &Store, order: OrderId) -> Vec<String> {
+    let bodies: Vec<(String,)> = sqlx::query_as("SELECT body FROM keep_outbox ORDER BY position")
+        .fetch_all(store.db.pool())
         .await
         .unwrap();
-    assert!(matches!(
-        store.accept(&keyed("k1"), &new_order()).await,
-        Ok(Accepted::Answered(_))
-    ));
-    assert_eq!(store.of_customer("cus_a", 10).await.unwrap(), [order]);
-    assert_eq!(store.load(OrderId::generate()).await.unwrap(), None);
-    store
-        .step(id, Status::Pending, Status::Confirmed)
-        .await
-        .unwrap();
+    bodies
+        .into_iter()
+        .map(|(body,)| Event::from_json(&body).unwrap())
+        .filter(|event| event.key() == Some(&*order.to_string()))
+        .map(|event| event.kind().to_owned())
+        .collect()
 }
 
-async fn open_orders_come_due_oldest_first(store: &Store) {
-    let (first, second) = (accept(store, "k2").await, accept(store, "k3").await);
-    assert_eq!(
-        store.due(Peer::Inventory, 10).await.unwrap(),
-        [],
-        "their requests still run"
-    );
-    for id in [second, first] {
-        store.postpone(id, |_| Duration::ZERO).await.unwrap();
-    }
-    assert_eq!(
-        store.due(Peer::Inventory, 10).await.unwrap(),
-        [first, second]
-    );
-    store
-        .postpone(first, |attempts| Duration::from_secs(attempts.into()))
-        .await
-        .unwrap();
-    assert_eq!(store.due(Peer::Inventory, 10).await.unwrap(), [second]);
-    for id in [first, second] {
-        store
-            .step(id, Status::Pending, Status::Confirmed)
-            .await
-            .unwrap();
-    }
-    assert_eq!(store.due(Peer::Inventory, 10).await.unwrap(), []);
+fn held(order: OrderId) -> Event {
+    let told = StockHeld {
+        order,
+        reservation: order.reservation(),
+        total: Money::new(690, Currency::EUR),
+        account: None,
+    };
+    tell("inventory", &told)
 }
 
-async fn an_order_comes_due_for_the_peer_that_its_next_step_needs(store: &Store) {
-    let due = async |id: OrderId| {
-        store.postpone(id, |_| Duration::ZERO).await.unwrap();
-        let mut peers = Vec::new();
-        for peer in Peer::ALL {
-            if store.due(peer, 10).await.unwrap().contains(&id) {
-                peers.push(peer);
-            }
+fn authorized(order: OrderId) -> Event {
+    let told = PaymentAuthorized {
+        order,
+        payment: order.payment(),
+        amount: Money::new(690, Currency::EUR),
+    };
+    tell("payments", &told)
+}
+
+const CREATED: &str = "shop.order.created.v1";
+const CONFIRMED: &str = "shop.order.confirmed.v1";
+
+async fn what_is_heard_is_part_of_the_story_and_not_told_again(store: &Store) {
+    let order = place(store, Flow::Choreography).await;
+    for event in [held(order), authorized(order)] {
+        for _ in 0..2 {
+            hear(store, &event).await.unwrap();
         }
-        peers
-    };
-    let total = Money::new(1, Currency::EUR);
-    let refusal = Refusal {
-        by: "payments".into(),
-        reason: "no money".into(),
-    };
-    let paying = accept(store, "k5").await;
-    assert_eq!(due(paying).await, [Peer::Inventory]);
-    store.reserved(paying, total).await.unwrap();
-    assert_eq!(due(paying).await, [Peer::Payments]);
-    store.cancel(paying).await.unwrap();
-    assert_eq!(due(paying).await, [Peer::Payments]);
-    store
-        .step(paying, Status::Cancelling, Status::Cancelled)
-        .await
-        .unwrap();
-    assert_eq!(due(paying).await, []);
-
-    let unpaid = accept(store, "k6").await;
-    store.cancel(unpaid).await.unwrap();
-    assert_eq!(
-        due(unpaid).await,
-        [Peer::Inventory],
-        "no money was asked for"
-    );
-    let refused = accept(store, "k7").await;
-    store.reserved(refused, total).await.unwrap();
-    store
-        .refuse(refused, Status::Refusing, &refusal)
-        .await
-        .unwrap();
-    assert_eq!(due(refused).await, [Peer::Inventory]);
-    for (id, from, to) in [
-        (unpaid, Status::Cancelling, Status::Cancelled),
-        (refused, Status::Refusing, Status::Refused),
-    ] {
-        store.step(id, from, to).await.unwrap();
     }
+    assert_eq!(told(store, order).await, [CREATED, CONFIRMED]);
+    let story = store.events(order).await.unwrap();
+    let kinds: Vec<_> = story.iter().map(|event| event["type"].clone()).collect();
+    let all = [CREATED, StockHeld::KIND, PaymentAuthorized::KIND, CONFIRMED];
+    assert_eq!(kinds, all);
+    let order = load(store, order).await;
+    assert_eq!(order.status, Status::Confirmed);
+    assert_eq!(order.waits_for(), ["inventory", "payments", "shipping"]);
 }
 
-async fn only_one_of_confirm_and_cancel_wins(store: &Store) {
-    for at in 0..8 {
-        let id = accept(store, &format!("race{at}")).await;
-        let (confirming, cancelling) = (store.clone(), store.clone());
-        let confirm = tokio::spawn(async move {
-            confirming
-                .step(id, Status::Pending, Status::Confirmed)
-                .await
-        });
-        let cancel = tokio::spawn(async move { cancelling.cancel(id).await });
-        confirm.await.unwrap().unwrap();
-        let order = cancel.await.unwrap().unwrap().unwrap();
-        assert_eq!(order.status, Status::Cancelling);
-        assert!(
-            !store
-                .step(id, Status::Pending, Status::Confirmed)
-                .await
-                .unwrap()
-        );
-        assert!(
-            !store
-                .reserved(id, Money::new(1, Currency::EUR))
-                .await
-                .unwrap()
-        );
-        assert!(
-            store
-                .step(id, Status::Cancelling, Status::Cancelled)
-                .await
-                .unwrap()
-        );
-        assert_eq!(
-            store.cancel(id).await.unwrap().unwrap().status,
-            Status::Cancelled
-        );
+async fn what_is_heard_at_the_same_time_is_decided_once(store: &Store) {
+    let order = place(store, Flow::Choreography).await;
+    // Two payments that say so, with ids of their own, beside a customer who wants it undone.
+    let hearing: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, event) = (store.clone(), authorized(order));
+            tokio::spawn(async move { hear(&store, &event).await.unwrap() })
+        })
+        .collect();
+    for one in hearing {
+        one.await.unwrap();
     }
+    assert_eq!(told(store, order).await, [CREATED, CONFIRMED]);
+    assert!(!store.expire(order).await.unwrap());
 }
 
-async fn a_refusal_keeps_its_reason(store: &Store) {
-    let id = accept(store, "k4").await;
-    assert!(
-        store
-            .reserved(id, Money::new(750, Currency::EUR))
-            .await
-            .unwrap()
+async fn strangers_and_orders_of_the_other_flow_are_left_alone(store: &Store) {
+    hear(store, &authorized(OrderId::generate())).await.unwrap();
+    let order = place(store, Flow::Orchestration).await;
+    hear(store, &authorized(order)).await.unwrap();
+    assert_eq!(load(store, order).await.status, Status::Pending);
+    assert_eq!(store.events(order).await.unwrap().len(), 1);
+}
+
+async fn what_cannot_be_read_is_poison_and_leaves_nothing(store: &Store) {
+    let order = place(store, Flow::Choreography).await;
+    let bad = authorized(order).retold(
+        PaymentAuthorized::KIND,
+        serde_json::json!({"order": order, "amount": "much"}),
     );
-    let refusal = Refusal {
-        by: "payments".into(),
-        reason: "no money".into(),
+    let error = hear(store, &bad).await.unwrap_err();
+    let found = HandlerError::find(&*error);
+    assert!(matches!(found, Some(HandlerError::Poison(_))), "{error}");
+    assert_eq!(store.events(order).await.unwrap().len(), 1);
+    assert!(load(store, order).await.parts.is_empty());
+}
+
+async fn silence_is_noticed_once_and_only_where_nobody_asks(store: &Store) {
+    let clock = store.db.clock().clone();
+    clock.advance(DEADLINE * 2);
+    watchdog::pass(store, DEADLINE).await.unwrap();
+    let silent = place(store, Flow::Choreography).await;
+    let by_saga = place(store, Flow::Orchestration).await;
+    let rejected = place(store, Flow::Choreography).await;
+    let no = StockRejected {
+        order: rejected,
+        reservation: rejected.reservation(),
+        reason: "sold out".into(),
     };
-    assert!(store.refuse(id, Status::Refusing, &refusal).await.unwrap());
-    assert!(!store.refuse(id, Status::Refused, &refusal).await.unwrap());
-    assert!(
-        store
-            .step(id, Status::Refusing, Status::Refused)
-            .await
-            .unwrap()
+    hear(store, &tell("inventory", &no)).await.unwrap();
+    clock.advance(DEADLINE - Duration::from_micros(1));
+    assert_eq!(watchdog::pass(store, DEADLINE).await.unwrap(), 0);
+    clock.advance(Duration::from_micros(1));
+    let passes = (
+        watchdog::pass(store, DEADLINE),
+        watchdog::pass(store, DEADLINE),
     );
-    let order = store.load(id).await.unwrap().unwrap();
+    let (one, two) = tokio::join!(passes.0, passes.1);
     assert_eq!(
-        (order.refusal, order.total.unwrap().minor),
-        (Some(refusal), 750)
+        one.unwrap() + two.unwrap(),
+        1,
+        "two replicas, one of which does it"
     );
+    assert_eq!(load(store, silent).await.status, Status::Expired);
+    assert_eq!(load(store, by_saga).await.status, Status::Pending);
+    assert_eq!(load(store, rejected).await.status, Status::Rejected);
     assert_eq!(
-        store.cancel(id).await.unwrap().unwrap().status,
-        Status::Refused
+        told(store, silent).await,
+        [CREATED, "shop.order.expired.v1"]
     );
+    // Late: nothing comes of it.
+    hear(store, &authorized(silent)).await.unwrap();
+    assert_eq!(load(store, silent).await.status, Status::Expired);
+    assert_eq!(watchdog::pass(store, DEADLINE).await.unwrap(), 0);
 }

@@ -52,10 +52,13 @@ async fn one_order_has_one_correlation_id_in_the_answers_of_all_three_services()
     // Made by orders, since the customer sent none.
     let reply = shop.place("k1", &order("cus_anna", "tea", 1)).await;
     assert_eq!(reply.status, 201);
+    shop.settles(&crate::shop::id(&reply), "completed").await;
     let made = id_of(&reply);
+    // Reserved and gone; authorized and captured.
+    let twice = |id: &str| vec![id.to_owned(); 2];
     assert_eq!(
         (inventory.take(), payments.take()),
-        (vec![made.clone()], vec![made])
+        (twice(&made), twice(&made))
     );
 
     // The customer's own.
@@ -66,8 +69,11 @@ async fn one_order_has_one_correlation_id_in_the_answers_of_all_three_services()
     let body = Body::from(order("cus_anna", "tea", 1).to_string());
     let reply = shop.caller.ask(request.body(body).unwrap()).await;
     assert_eq!(id_of(&reply), "complaint-17");
-    let one = || vec!["complaint-17".to_owned()];
-    assert_eq!((inventory.take(), payments.take()), (one(), one()));
+    shop.settles(&crate::shop::id(&reply), "completed").await;
+    assert_eq!(
+        (inventory.take(), payments.take()),
+        (twice("complaint-17"), twice("complaint-17"))
+    );
 
     // A refusal carries it too.
     let nowhere = shop.caller.get("/nowhere").await;
@@ -76,13 +82,15 @@ async fn one_order_has_one_correlation_id_in_the_answers_of_all_three_services()
 }
 
 #[tokio::test]
-async fn what_the_finisher_does_is_found_by_the_id_of_the_order() {
+async fn what_is_done_later_is_found_by_the_id_of_the_request() {
     let payments = Answered::default();
     let hear = payments.clone();
     let shop = Shop::open_with(|router| router, move |router| hear.listen(router)).await;
     shop.peer("payments").breaker.force_open();
-    let placed = crate::shop::id(&shop.place("k", &order("cus_anna", "tea", 1)).await);
+    let reply = shop.place("k", &order("cus_anna", "tea", 1)).await;
+    assert_eq!(reply.status, 202);
+    let placed = crate::shop::id(&reply);
     shop.peer("payments").breaker.auto();
-    shop.settles(&placed, "confirmed").await;
-    assert_eq!(payments.take(), [placed]);
+    shop.settles(&placed, "completed").await;
+    assert_eq!(payments.take(), [id_of(&reply), id_of(&reply)]);
 }

@@ -7,6 +7,7 @@ mod correlation;
 mod edge;
 mod health;
 mod idempotency;
+mod list;
 mod outage;
 mod process;
 mod refusals;

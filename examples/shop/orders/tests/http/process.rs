@@ -26,12 +26,11 @@ impl Process {
         let (inventory, payments) = (shop.inventory.address(), shop.payments_at);
         let mut child = Command::new(env!("CARGO_BIN_EXE_orders"))
             .args(["--listen", "127.0.0.1:0"])
-            .args([
-                "--database",
-                &file_url(&shop.folder.path().join("process.db")),
-            ])
+            .args(["--db", &file_url(&shop.folder.path().join("process.db"))])
             .args(["--inventory", &format!("http://{inventory}")])
             .args(["--payments", &format!("http://{payments}")])
+            .args(["--shipping", &format!("http://{}", shop.shipping.address())])
+            .args(["--bus", &file_url(&shop.folder.path().join("bus.db"))])
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -91,7 +90,7 @@ async fn a_killed_process_leaves_orders_that_the_next_one_finishes() {
 
     let next = Process::start(&shop).await;
     for id in &pending {
-        next.caller.settles(id, "confirmed").await;
+        next.caller.settles(id, "completed").await;
     }
     assert_eq!(shop.account("cus_anna").await.2, 3);
     // The key still has the answer that the killed process gave.
@@ -116,7 +115,7 @@ async fn log_lines_are_json_with_the_correlation_id_of_the_request() {
     assert_eq!(reply.status, 202);
     let line = loop {
         let line = process.log.recv().await.unwrap();
-        if line["message"] == "order has to wait" {
+        if line["message"] == "order answered" {
             break line;
         }
     };

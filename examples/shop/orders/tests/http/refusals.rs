@@ -47,7 +47,7 @@ async fn a_wrong_request_is_told_what_is_wrong_with_it() {
         (
             order("cus_nobody", "tea", 1).to_string(),
             402,
-            "there is no account cus_nobody",
+            "there is no card cus_nobody",
         ),
         (order("cus_judy", "tea", 1).to_string(), 402, "blocked"),
         (

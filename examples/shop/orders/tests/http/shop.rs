@@ -15,8 +15,8 @@ use hyper_util::{
 use serde_json::{Value, json};
 use shop_kit::{
     db::file_url,
+    flow::Flow,
     host::Host,
-    notices::Notices,
     server::{Server, StartError},
     stack::{ClientHandles, ServerHandles},
 };
@@ -33,7 +33,10 @@ pub(crate) struct Shop {
     pub(crate) inventory_layers: ServerHandles,
     pub(crate) payments_layers: ServerHandles,
     payments: Option<Host>,
+    /// Where the money of customers is.
+    cards: Host,
     pub(crate) inventory: Host,
+    pub(crate) shipping: Host,
     pub(crate) payments_at: SocketAddr,
     pub(crate) folder: TempDir,
 }
@@ -65,9 +68,13 @@ impl Shop {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (inventory, inventory_layers) = start_inventory(&folder, inventory).await;
-        let (payments, payments_layers) = start_payments(&folder, ANY, payments).await;
+        let (cards, ()) = start_cards(&folder).await;
+        let (payments, payments_layers) =
+            start_payments(&folder, ANY, cards.address(), payments).await;
         let payments_at = payments.address();
-        let (orders, (edge, peers)) = start_orders(&folder, inventory.address(), payments_at).await;
+        let shipping = start_shipping(&folder).await;
+        let at = [inventory.address(), payments_at, shipping.address()];
+        let (orders, (edge, peers)) = start_orders(&folder, at).await;
         Self {
             caller: Caller::new(orders.address()),
             orders: Some(orders),
@@ -76,7 +83,9 @@ impl Shop {
             inventory_layers,
             payments_layers,
             payments: Some(payments),
+            cards,
             inventory,
+            shipping,
             payments_at,
             folder,
         }
@@ -87,8 +96,9 @@ impl Shop {
     }
 
     pub(crate) async fn restart_payments(&mut self) {
+        let cards = self.cards.address();
         let (payments, layers) =
-            start_payments(&self.folder, self.payments_at, |router| router).await;
+            start_payments(&self.folder, self.payments_at, cards, |router| router).await;
         self.payments = Some(payments);
         self.payments_layers = layers;
     }
@@ -96,8 +106,9 @@ impl Shop {
     /// The order service is killed, and another one starts on its database.
     pub(crate) async fn restart_orders(&mut self) {
         self.orders.take().unwrap().kill().await;
-        let (orders, (edge, peers)) =
-            start_orders(&self.folder, self.inventory.address(), self.payments_at).await;
+        let (inventory, shipping) = (self.inventory.address(), self.shipping.address());
+        let at = [inventory, self.payments_at, shipping];
+        let (orders, (edge, peers)) = start_orders(&self.folder, at).await;
         self.caller = Caller::new(orders.address());
         self.orders = Some(orders);
         (self.edge, self.peers) = (edge, peers);
@@ -142,21 +153,28 @@ impl Shop {
         self.caller.get(&format!("/orders/{id}")).await.body
     }
 
+    /// The step that the saga of the order is at.
+    pub(crate) async fn step(&self, id: &str) -> Value {
+        let saga = self.caller.get(&format!("/orders/{id}/saga")).await.body;
+        saga["step"].clone()
+    }
+
     /// Waits until the order has this status.
     pub(crate) async fn settles(&self, id: &str, status: &str) {
         self.caller.settles(id, status).await;
     }
 
-    /// The account: what is left, what captured payments took, how many there are.
+    /// The card: what is free, what captured payments took, how many there are.
     pub(crate) async fn account(&self, id: &str) -> (i64, i64, i64) {
-        let accounts = Caller::new(self.payments_at).get("/accounts").await.body;
-        let account = find(&accounts, "id", id);
-        let number = |field: &str| account[field].as_i64().unwrap();
-        assert_eq!(number("balance") + number("captured"), number("seeded"));
-        (number("balance"), number("captured"), number("payments"))
+        let cards = Caller::new(self.cards.address()).get("/cards").await.body;
+        let card = find(&cards, "id", id);
+        let number = |field: &str| card[field].as_i64().unwrap();
+        let all = number("balance") + number("held") + number("taken");
+        assert_eq!(all, number("seeded"));
+        (number("balance"), number("taken"), number("captured"))
     }
 
-    /// The pieces of a product that are set aside.
+    /// The pieces of a product that are set aside, or on their way.
     pub(crate) async fn reserved(&self, sku: &str) -> i64 {
         let products = Caller::new(self.inventory.address())
             .get("/products")
@@ -164,8 +182,9 @@ impl Shop {
             .body;
         let product = find(&products, "sku", sku);
         let number = |field: &str| product[field].as_i64().unwrap();
-        assert_eq!(number("on_hand") + number("reserved"), number("seeded"));
-        number("reserved")
+        let gone = number("reserved") + number("shipped");
+        assert_eq!(number("on_hand") + gone, number("seeded"));
+        gone
     }
 }
 
@@ -258,12 +277,45 @@ async fn start_inventory(
     let config = inventory::Config {
         listen: ANY,
         database: file_url(&folder.path().join("inventory.db")),
+        bus: file_url(&folder.path().join("bus.db")),
+        saga: Flow::Orchestration,
         demo_data: true,
         log: String::new(),
     };
     let build = || async move {
-        let (server, layers) = inventory::build(&config).await?;
-        Ok((wrapped(server, wrap), layers, ()))
+        let app = inventory::build(&config).await?;
+        Ok((wrapped(app.server, wrap), app.layers, app.workers))
+    };
+    start(ANY, build).await
+}
+
+async fn start_shipping(folder: &TempDir) -> Host {
+    let config = shipping::Config {
+        listen: ANY,
+        database: file_url(&folder.path().join("shipping.db")),
+        bus: file_url(&folder.path().join("bus.db")),
+        saga: Flow::Orchestration,
+        log: String::new(),
+    };
+    let build = || async move {
+        let app = shipping::build(&config).await?;
+        Ok((app.server, (), app.workers))
+    };
+    start(ANY, build).await.0
+}
+
+async fn start_cards(folder: &TempDir) -> (Host, ()) {
+    let config = cards::Config {
+        listen: ANY,
+        database: file_url(&folder.path().join("cards.db")),
+        // The tests count what payments is asked for.
+        webhooks: None,
+        demo_data: true,
+        log: String::new(),
+    };
+    let build = || async move {
+        let app = cards::build(&config).await?;
+        Ok((app.server, (), app.sender))
     };
     start(ANY, build).await
 }
@@ -271,17 +323,23 @@ async fn start_inventory(
 async fn start_payments(
     folder: &TempDir,
     at: SocketAddr,
+    cards: SocketAddr,
     wrap: impl FnOnce(Router) -> Router + Send + 'static,
 ) -> (Host, ServerHandles) {
     let config = payments::Config {
         listen: at,
         database: file_url(&folder.path().join("payments.db")),
-        demo_data: true,
+        bus: file_url(&folder.path().join("bus.db")),
+        saga: Flow::Orchestration,
+        cards: format!("http://{cards}").parse().unwrap(),
+        // Long, so that a busy machine changes no outcome.
+        cards_timeout_ms: 8000,
+        grace_ms: payments::GRACE_MS,
         log: String::new(),
     };
     let build = || async move {
-        let (server, layers) = payments::build(&config).await?;
-        Ok((wrapped(server, wrap), layers, ()))
+        let app = payments::build(&config).await?;
+        Ok((wrapped(app.server, wrap), app.layers, app.workers))
     };
     start(at, build).await
 }
@@ -295,22 +353,27 @@ fn wrapped(server: Server, wrap: impl FnOnce(Router) -> Router) -> Server {
 
 async fn start_orders(
     folder: &TempDir,
-    inventory: SocketAddr,
-    payments: SocketAddr,
+    [inventory, payments, shipping]: [SocketAddr; 3],
 ) -> (Host, (ServerHandles, Vec<ClientHandles>)) {
     let config = orders::Config {
         listen: ANY,
         database: file_url(&folder.path().join("orders.db")),
         inventory: format!("http://{inventory}").parse().unwrap(),
         payments: format!("http://{payments}").parse().unwrap(),
+        shipping: format!("http://{shipping}").parse().unwrap(),
+        bus: file_url(&folder.path().join("bus.db")),
+        saga: Flow::Orchestration,
+        deadline_ms: orders::DEADLINE_MS,
         // Long, so that a busy machine changes no outcome.
         peer_timeout_ms: 8000,
+        patience_ms: 4000,
+        lease_ms: orders::LEASE_MS,
         customer_rate: orders::CUSTOMER_RATE,
         log: String::new(),
     };
     start(ANY, || async move {
-        let app = orders::build(&config, Notices::silent()).await?;
-        Ok((app.server, (app.edge, app.peers), app.finisher))
+        let app = orders::build(&config).await?;
+        Ok((app.server, (app.edge, app.peers), app.workers))
     })
     .await
 }
