@@ -225,7 +225,7 @@ impl Customers {
                     },
                 );
             }
-            // It was pending and has been refused in the meantime.
+            // It was pending and has been rejected in the meantime.
             Ok(reply) if reply.status.as_u16() == 409 => {}
             other => self.failed(format!("{customer}: a cancellation got {other:?}")),
         }

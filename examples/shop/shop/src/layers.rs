@@ -108,6 +108,14 @@ async fn tell_first(mut events: Subscription, what: &str, notices: Notices) {
     }
 }
 
+/// Who calls this peer.
+pub(crate) fn caller(peer: &str) -> &'static str {
+    match peer {
+        "cards" => "payments",
+        _ => "orders",
+    }
+}
+
 impl Heard {
     /// What the adaptive limit was, one after the other; empty if it never moved.
     pub(crate) fn limits(&self) -> Vec<usize> {
@@ -131,7 +139,8 @@ impl Heard {
     async fn listen(self, mut events: Subscription, notices: Notices) {
         while let Some(event) = events.next().await {
             if let Some(line) = self.hear(&event) {
-                notices.say(format!("orders -> {}: {line}", self.peer.name));
+                let caller = caller(self.peer.name);
+                notices.say(format!("{caller} -> {}: {line}", self.peer.name));
             }
         }
     }

@@ -27,7 +27,7 @@ pub(crate) struct Intent {
     pub(crate) cancels_after: Option<Duration>,
 }
 
-/// The customers; payments has an account for each.
+/// The customers; each has a card of that name.
 pub(crate) const CUSTOMERS: [&str; 10] = [
     "cus_anna", "cus_bela", "cus_carl", "cus_dora", "cus_emil", "cus_fumi", "cus_gwen", "cus_hugo",
     "cus_ivan", "cus_judy",

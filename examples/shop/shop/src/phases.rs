@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use shop_kit::server::StartError;
+use shop_kit::{flow::Flow, server::StartError};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::{check::count, faults, screen::Screen, system::System, visitors::Visitors};
+use crate::{
+    faults,
+    screen::Screen,
+    system::System,
+    visitors::Visitors,
+    web::{Web, open_orders},
+};
 
-/// The payment service is disturbed this long after the first order, for so long.
+/// Payments, or by choreography the card network, is disturbed this long after the first order, for so long.
 const PAYMENTS: (Duration, Duration) = (Duration::from_secs(3), Duration::from_millis(4500));
 /// The inventory service is killed then.
 const INVENTORY: (Duration, Duration) = (Duration::from_secs(9), Duration::from_secs(2));
@@ -31,26 +37,32 @@ pub(crate) struct Phases {
 
 /// Lets all of it happen. The flood is many visitors, and the scraper is one of them.
 pub(crate) async fn happen(
+    flow: Flow,
     system: &mut System,
     screen: &Screen,
     crowd: &Visitors,
     scraper: &Visitors,
 ) -> Result<Phases, StartError> {
     let start = Instant::now();
+    let troubled = match flow {
+        Flow::Orchestration => "payments",
+        Flow::Choreography => "the card network",
+    };
+    let orders = Web::new(system.orders.address());
     system.disturb_inventory(faults::late_now_and_then())?;
 
     sleep_until(start + PAYMENTS.0).await;
-    screen.line(
-        ">>> chaos in payments: a third of the calls fail, a third hang, a third are done and their answer is lost",
-    );
+    screen.line(format!(
+        ">>> chaos in {troubled}: a third of the calls fail, a third hang, a third are done and their answer is lost",
+    ));
     let began = Instant::now();
     system.disturb_payments(faults::down())?;
     sleep(PAYMENTS.1).await;
-    let waiting = count(system).await?.open();
+    let waiting = open_orders(&orders).await?;
     system.leave_payments_alone();
     let payments = ended(began);
     screen.line(format!(
-        ">>> payments is left alone again; {waiting} orders wait for it"
+        ">>> {troubled} is left alone again; {waiting} orders wait for it"
     ));
 
     sleep_until(start + INVENTORY.0).await;
@@ -58,7 +70,7 @@ pub(crate) async fn happen(
     let began = Instant::now();
     system.kill_inventory().await;
     sleep(INVENTORY.1).await;
-    let waiting = count(system).await?.open();
+    let waiting = open_orders(&orders).await?;
     system.restart_inventory().await?;
     system.disturb_inventory(faults::late_now_and_then())?;
     let inventory = ended(began);

@@ -1,6 +1,9 @@
 //! What the layers have to have done by the end of a run.
 
+use shop_kit::flow::Flow;
+
 use crate::{
+    audit::Audit,
     layers::Heard,
     phases::Phases,
     visitors::{Pages, Visitors},
@@ -19,10 +22,12 @@ pub(crate) struct Crowds {
 
 /// What was promised and did not happen; empty when all is well.
 pub(crate) fn broken(
+    flow: Flow,
     crowds: &Crowds,
     layers: &[Heard],
     phases: &Phases,
     suffered: u64,
+    audit: &Audit,
 ) -> Vec<String> {
     let Crowds {
         visitors,
@@ -36,12 +41,26 @@ pub(crate) fn broken(
         .map(|page| format!("a visitor got neither a page nor a reason to wait: {page}"))
         .collect();
     let peer = |name: &str| layers.iter().find(|heard| heard.peer.name == name);
-    let (inventory, payments) = (peer("inventory"), peer("payments"));
+    // By choreography orders calls nobody but inventory, for product pages: the one whose calls can be
+    // in doubt is payments, and the circuit that has to open is the one to the card network.
+    let (troubled, suffers, opens) = match flow {
+        Flow::Orchestration => (
+            "payments",
+            "chaos in payments makes calls suffer",
+            "the circuit to payments opens",
+        ),
+        Flow::Choreography => (
+            "cards",
+            "chaos in the card network makes calls suffer",
+            "the circuit to the card network opens",
+        ),
+    };
+    let (inventory, payments) = (peer("inventory"), peer(troubled));
     let hedges = inventory.map_or(0, |heard| heard.peer.hedge.snapshot().won);
     let opened = payments.and_then(|heard| heard.first("open", phases.payments.began));
     for (holds, promise) in [
-        (suffered > 0, "chaos in payments makes calls suffer"),
-        (opened.is_some(), "the circuit to payments opens"),
+        (suffered > 0, suffers),
+        (opened.is_some(), opens),
         (hedges > 0, "a late read is answered by its hedge"),
         (
             visitors.older > 0,
@@ -52,6 +71,10 @@ pub(crate) fn broken(
         (crowd.fresh > 0, "and some are not"),
         (scraper.limited > 0, "the scraper is told to come back"),
         (crowd.limited == 0, "and nobody else is"),
+        (
+            audit.checked > 0,
+            "the books are checked while customers order",
+        ),
     ] {
         if !holds {
             broken.push(format!("it did not happen that {promise}"));

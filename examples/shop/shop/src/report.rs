@@ -6,21 +6,16 @@ use shop_kit::stack::ServerHandles;
 use tokio::time::Instant;
 
 use crate::{
-    check::Books,
+    audit::Audit,
+    check::{Books, Purse},
     customers::Seen,
-    layers::Heard,
+    layers::{Heard, caller},
     phases::{Phase, Phases},
     promises::Crowds,
 };
 
-/// Prints what customers saw, what the layers did and what the books say.
-pub(crate) fn print(
-    seen: &Seen,
-    books: &Books,
-    phases: &Phases,
-    layers: &[Heard],
-    edge: &ServerHandles,
-) {
+/// Prints what customers saw and what the layers did.
+pub(crate) fn print(seen: &Seen, phases: &Phases, layers: &[Heard], edge: &ServerHandles) {
     say!();
     say!("What customers saw");
     row("confirmed at once (201)", seen.confirmed);
@@ -49,26 +44,43 @@ pub(crate) fn print(
     say!();
     print_layers(layers, phases);
     say!();
+}
+
+/// Prints what the books say, what was said of them meanwhile, and how many webhooks the network sent and
+/// how many of them twice.
+pub(crate) fn print_books(books: &Books, audit: &Audit, (webhooks, twice): (u64, u64)) {
     say!("What the books say");
     for (status, count) in &books.orders {
         row(&format!("orders {status}"), count);
     }
     let sum = |left: String, right: String, all: String| format!("{left} + {right} = {all}");
+    for purse in books.money.values() {
+        row(
+            "money free + taken = seeded",
+            sum(
+                euro(purse.free),
+                euro(purse.held + purse.taken),
+                euro(purse.seeded),
+            ),
+        );
+    }
     row(
-        "money left + taken = seeded",
-        sum(
-            euro(books.balances),
-            euro(books.captured),
-            euro(books.seeded),
-        ),
+        "webhooks of cards, sent twice",
+        format!("{webhooks}, {twice}"),
     );
+    let stock =
+        |of: fn(&Purse) -> i64| -> String { books.stock.values().map(of).sum::<i64>().to_string() };
     row(
         "stock free + reserved = seeded",
         sum(
-            books.stock_free.to_string(),
-            books.stock_reserved.to_string(),
-            books.stock_seeded.to_string(),
+            stock(|purse| purse.free),
+            stock(|purse| purse.held + purse.taken),
+            stock(|purse| purse.seeded),
         ),
+    );
+    row(
+        "checked meanwhile, and not readable",
+        format!("{}, {}", audit.checked, audit.unread),
     );
     say!();
     for wrong in &books.wrong {
@@ -79,15 +91,16 @@ pub(crate) fn print(
 /// One column for each peer.
 fn print_layers(layers: &[Heard], phases: &Phases) {
     let outage = |heard: &Heard| match heard.peer.name {
-        "payments" => phases.payments,
+        "payments" | "cards" => phases.payments,
         _ => phases.inventory,
     };
     let line = |what: &str, value: &dyn Fn(&Heard) -> String| {
-        let columns = layers.iter().map(|heard| format!("{:<12}", value(heard)));
+        let columns = layers.iter().map(|heard| format!("{:<11} ", value(heard)));
         row(what, columns.collect::<String>());
     };
-    say!("What the layers did between orders and ...");
-    line("", &|heard| heard.peer.name.to_owned());
+    say!("What the layers did between ...");
+    line("", &|heard| caller(heard.peer.name).to_owned());
+    line("... and", &|heard| heard.peer.name.to_owned());
     line("calls", &|heard| {
         heard.peer.retry.snapshot().calls.to_string()
     });

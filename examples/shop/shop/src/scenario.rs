@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shop_kit::{
+    flow::Flow,
     notices::Notices,
     server::{self, StartError},
 };
@@ -12,24 +13,25 @@ use tokio::{
 };
 
 use crate::{
-    check::{check, count},
+    audit::Audit,
+    check,
     customers::{Customers, tell_counts},
     layers::Layers,
     load,
-    options::{Options, Places},
+    options::{Options, Places, Ports},
     phases,
     promises::{self, Crowds},
-    report,
+    read_side, report,
     screen::Screen,
     system::System,
     visitors::Visitors,
-    web::Web,
+    web::{Web, open_orders},
 };
 
 /// How many requests a second one customer may make here: few, so that the scraper can be slow.
 const CUSTOMER_RATE: u32 = 20;
 /// How long pending orders may take after the last order was sent.
-const SETTLE_WITHIN: Duration = Duration::from_secs(12);
+const SETTLE_WITHIN: Duration = Duration::from_secs(20);
 
 /// Plays it.
 pub(crate) async fn play(options: &Options) -> Result<(), StartError> {
@@ -40,11 +42,14 @@ pub(crate) async fn play(options: &Options) -> Result<(), StartError> {
 }
 
 async fn run(options: &Options) -> Result<(), StartError> {
-    let places = options.places()?;
+    let places = options.places(Ports::Free)?;
     let (notices, mut lines) = Notices::channel();
-    let mut system = System::start(&places, CUSTOMER_RATE, notices.clone()).await?;
+    let mut system = System::start(&places, CUSTOMER_RATE).await?;
     let layers = Layers::watch(&system, &notices);
-    introduce(&system, &places);
+    introduce(&system, &places, options.saga);
+    // All is told while nobody listens, and heard when they are back. They would also have their
+    // part of a small disk, which the flood needs for orders.
+    system.kill_listeners().await;
 
     let screen = Screen::new(load::ORDERS);
     let web = Web::new(system.orders.address());
@@ -54,9 +59,17 @@ async fn run(options: &Options) -> Result<(), StartError> {
         crowd: Visitors::new(web.clone(), 30, 240),
         scraper: Visitors::new(web, 1, 100),
     };
+    let mut audit = Audit::default();
+    let services = system.services();
     let all = async {
         tokio::join!(
-            phases::happen(&mut system, &screen, &crowds.crowd, &crowds.scraper),
+            phases::happen(
+                options.saga,
+                &mut system,
+                &screen,
+                &crowds.crowd,
+                &crowds.scraper
+            ),
             crowds.visitors.look_around(load::TIME),
             customers.act(load::plan()),
         )
@@ -64,6 +77,7 @@ async fn run(options: &Options) -> Result<(), StartError> {
     let (phases, (), ()) = tokio::select! {
         all = all => all,
         never = tell_counts(&customers) => match never {},
+        never = audit.go_on(&services) => match never {},
         never = print_lines(&mut lines, &screen) => match never {},
     };
     let phases = phases?;
@@ -74,14 +88,33 @@ async fn run(options: &Options) -> Result<(), StartError> {
         never = print_lines(&mut lines, &screen) => match never {},
     }
 
-    let books = check(&system).await?;
+    screen.line(
+        ">>> notifications and views, away until now, are back; the bus has kept all for them",
+    );
+    system.restart_listeners().await?;
+    let mut books = check::check(&services, SETTLE_WITHIN).await?;
+    books.wrong.extend(audit.wrong.iter().cloned());
+    if !books.is_settled() {
+        books.wrong.push("something is still under way".to_owned());
+    }
+    books.wrong.extend(read_side::wrong(&system).await?);
+    screen.line("dashboards and messages were compared with the orders");
     let seen = customers.seen();
+    let webhooks = system.webhooks.sent();
     let suffered = system.payments_suffered();
     let edge = system.edge.clone();
     system.stop().await;
-    report::print(&seen, &books, &phases, layers.heard(), &edge);
+    report::print(&seen, &phases, layers.heard(), &edge);
+    report::print_books(&books, &audit, webhooks);
     report::print_crowds(&crowds, &seen, &phases.flood);
-    let broken = promises::broken(&crowds, layers.heard(), &phases, suffered);
+    let broken = promises::broken(
+        options.saga,
+        &crowds,
+        layers.heard(),
+        &phases,
+        suffered,
+        &audit,
+    );
     for promise in &broken {
         say!("BROKEN  {promise}");
     }
@@ -101,14 +134,28 @@ async fn run(options: &Options) -> Result<(), StartError> {
     .into())
 }
 
-fn introduce(system: &System, places: &Places) {
+fn introduce(system: &System, places: &Places, flow: Flow) {
     say!("The shop is open.");
     say!("  orders     http://{}", system.orders.address());
     say!("  payments   http://{}", system.payments.address());
     say!("  inventory  http://{}", system.inventory_address());
+    say!("  cards      http://{}", system.cards.address());
+    say!("  views      http://{}", system.listeners()[1]);
     say!("  databases  {}", places.data.display());
+    let troubled = match flow {
+        Flow::Orchestration => "Payments",
+        Flow::Choreography => {
+            say!(
+                "By choreography: no service calls another for an order, each acts on what others tell."
+            );
+            say!(
+                "  So no circuit stands between orders and payments; watch the one to the card network."
+            );
+            "The card network"
+        }
+    };
     say!(
-        "{} orders will come in, {} each second. Payments will fail, inventory die, a crowd come.",
+        "{} orders will come in, {} each second. {troubled} will fail, inventory die, a crowd come.",
         load::ORDERS,
         load::RATE,
     );
@@ -117,8 +164,9 @@ fn introduce(system: &System, places: &Places) {
 
 async fn settle(system: &System, screen: &Screen) -> Result<(), StartError> {
     let asked = Instant::now();
+    let orders = Web::new(system.orders.address());
     loop {
-        let open = count(system).await?.open();
+        let open = open_orders(&orders).await?;
         if open == 0 {
             screen.line("no order is pending any more");
             return Ok(());

@@ -1,41 +1,68 @@
-//! The three services, each in a runtime of its own, wired to each other over real sockets.
+//! The services and the card network, each in a runtime of its own, wired to each other over real sockets.
 
 use std::net::SocketAddr;
 
 use shop_kit::{
+    flow::Flow,
     host::Host,
-    notices::Notices,
     server::{Server, StartError},
     stack::{ClientHandles, ServerHandles},
 };
 use tokio::sync::oneshot;
 use tower_keep::chaos::ChaosConfig;
 
-use crate::options::{Place, Places};
+use crate::{
+    check::Services,
+    options::{Place, Places},
+    web::Web,
+};
 
 #[derive(Debug)]
 pub(crate) struct System {
     pub(crate) orders: Host,
     pub(crate) payments: Host,
+    pub(crate) shipping: Host,
+    /// Notifications and views, unless they are away.
+    listeners: Option<[Host; 2]>,
+    listeners_places: [Place; 2],
+    /// The card network, where the money of customers is.
+    pub(crate) cards: Host,
+    pub(crate) webhooks: cards::Webhooks,
     /// The layers that customers meet.
     pub(crate) edge: ServerHandles,
-    /// The layers between orders and its peers.
+    /// The layers between orders and its peers. By choreography orders does not call payments: in
+    /// its place there are those between payments and the card network.
     pub(crate) peers: Vec<ClientHandles>,
-    payments_layers: ServerHandles,
+    /// The layers of payments, or by choreography those of the card network, which is called.
+    money_layers: ServerHandles,
     inventory: Option<Host>,
     inventory_layers: ServerHandles,
     inventory_place: Place,
 }
 
 impl System {
-    /// Starts all three, peers first. A customer may make so many requests a second.
-    pub(crate) async fn start(
-        places: &Places,
-        customer_rate: u32,
-        notices: Notices,
-    ) -> Result<Self, StartError> {
+    /// Starts all: who is told or called before who tells or calls. A customer may make so many
+    /// requests a second.
+    pub(crate) async fn start(places: &Places, customer_rate: u32) -> Result<Self, StartError> {
+        // On the bus before anything is told.
+        let notifications = start_notifications(&places.notifications).await?;
+        let views = start_views(&places.views).await?;
+        let listeners_places = [
+            (&notifications, &places.notifications),
+            (&views, &places.views),
+        ]
+        .map(|(host, place)| Place {
+            listen: host.address(),
+            ..place.clone()
+        });
         let (inventory, inventory_layers) = start_inventory(&places.inventory).await?;
-        let (payments, payments_layers) = start_payments(&places.payments).await?;
+        let (shipping, _) = start_shipping(&places.shipping).await?;
+        let (cards, (webhooks, cards_layers)) = start_cards(&places.cards).await?;
+        let (payments, (payments_layers, network)) =
+            start_payments(&places.payments, cards.address()).await?;
+        // As networks do now and then.
+        webhooks.send_twice(TWICE, SEED);
+        webhooks.send_to(format!("{}/webhooks/cards", url(payments.address())).parse()?);
         // It comes back where it was.
         let inventory_place = Place {
             listen: inventory.address(),
@@ -46,25 +73,55 @@ impl System {
             database: places.orders.database.clone(),
             inventory: url(inventory.address()).parse()?,
             payments: url(payments.address()).parse()?,
+            shipping: url(shipping.address()).parse()?,
+            bus: places.orders.bus.clone(),
             peer_timeout_ms: orders::PEER_TIMEOUT_MS,
+            patience_ms: orders::PATIENCE_MS,
+            saga: places.orders.saga,
+            deadline_ms: orders::DEADLINE_MS,
+            lease_ms: orders::LEASE_MS,
             customer_rate,
             log: String::new(),
         };
         let build = || async move {
-            let app = orders::build(&config, notices).await?;
-            Ok((app.server, (app.edge, app.peers), app.finisher))
+            let app = orders::build(&config).await?;
+            Ok((app.server, (app.edge, app.peers), app.workers))
         };
-        let (orders, (edge, peers)) = start(&places.orders, build).await?;
+        let (orders, (edge, mut peers)) = start(&places.orders, build).await?;
+        let money_layers = match places.orders.saga {
+            Flow::Orchestration => payments_layers,
+            Flow::Choreography => {
+                let called = peers.iter_mut().find(|peer| peer.name == "payments");
+                called.into_iter().for_each(|peer| *peer = network.clone());
+                cards_layers
+            }
+        };
         Ok(Self {
             orders,
             payments,
+            shipping,
+            listeners: Some([notifications, views]),
+            listeners_places,
+            cards,
+            webhooks,
             edge,
             peers,
-            payments_layers,
+            money_layers,
             inventory: Some(inventory),
             inventory_layers,
             inventory_place,
         })
+    }
+
+    /// All of whom the books are checked.
+    pub(crate) fn services(&self) -> Services {
+        Services {
+            orders: Web::new(self.orders.address()),
+            payments: Web::new(self.payments.address()),
+            inventory: Web::new(self.inventory_address()),
+            shipping: Web::new(self.shipping.address()),
+            cards: Web::new(self.cards.address()),
+        }
     }
 
     /// Where the inventory service is, or was.
@@ -72,19 +129,19 @@ impl System {
         self.inventory_place.listen
     }
 
-    /// How many calls to payments suffered.
+    /// How many calls suffered that have to do with money.
     pub(crate) fn payments_suffered(&self) -> u64 {
-        self.payments_layers.chaos.snapshot().injected
+        self.money_layers.chaos.snapshot().injected
     }
 
-    /// Calls to payments suffer like this from now on.
+    /// Calls to payments, or by choreography to the card network, suffer like this from now on.
     pub(crate) fn disturb_payments(&self, faults: ChaosConfig) -> Result<(), StartError> {
-        Ok(self.payments_layers.chaos.update(faults)?)
+        Ok(self.money_layers.chaos.update(faults)?)
     }
 
     /// They do not any more.
     pub(crate) fn leave_payments_alone(&self) {
-        self.payments_layers.chaos.stop();
+        self.money_layers.chaos.stop();
     }
 
     /// Reads of inventory suffer like this from now on, until it is killed.
@@ -107,7 +164,29 @@ impl System {
         Ok(())
     }
 
-    /// Drains and ends all three, the callers first.
+    /// Where notifications and views are, or were.
+    pub(crate) fn listeners(&self) -> [SocketAddr; 2] {
+        self.listeners_places.each_ref().map(|place| place.listen)
+    }
+
+    /// Kills notifications and views; the bus keeps for them what is told from now on.
+    pub(crate) async fn kill_listeners(&mut self) {
+        for listener in self.listeners.take().into_iter().flatten() {
+            listener.kill().await;
+        }
+    }
+
+    /// Starts them again, on their old ports and their old databases.
+    pub(crate) async fn restart_listeners(&mut self) -> Result<(), StartError> {
+        let [notifications, views] = &self.listeners_places;
+        self.listeners = Some([
+            start_notifications(notifications).await?,
+            start_views(views).await?,
+        ]);
+        Ok(())
+    }
+
+    /// Drains and ends all, the callers first.
     pub(crate) async fn stop(self) {
         self.orders.stop().await;
         let inventory = async {
@@ -115,9 +194,24 @@ impl System {
                 inventory.stop().await;
             }
         };
-        tokio::join!(self.payments.stop(), inventory);
+        let listeners = async {
+            if let Some([notifications, views]) = self.listeners {
+                tokio::join!(notifications.stop(), views.stop());
+            }
+        };
+        tokio::join!(
+            self.payments.stop(),
+            self.shipping.stop(),
+            listeners,
+            inventory
+        );
+        self.cards.stop().await;
     }
 }
+
+/// The part of the webhooks that comes twice, in every run the same.
+const TWICE: f64 = 0.1;
+const SEED: u64 = 7;
 
 fn url(address: SocketAddr) -> String {
     format!("http://{address}")
@@ -127,26 +221,97 @@ async fn start_inventory(place: &Place) -> Result<(Host, ServerHandles), StartEr
     let config = inventory::Config {
         listen: place.listen,
         database: place.database.clone(),
+        bus: place.bus.clone(),
+        saga: place.saga,
         demo_data: true,
         log: String::new(),
     };
     let build = || async move {
-        let (server, handles) = inventory::build(&config).await?;
-        Ok((server, handles, ()))
+        let app = inventory::build(&config).await?;
+        Ok((app.server, app.layers, app.workers))
     };
     start(place, build).await
 }
 
-async fn start_payments(place: &Place) -> Result<(Host, ServerHandles), StartError> {
-    let config = payments::Config {
+async fn start_cards(
+    place: &Place,
+) -> Result<(Host, (cards::Webhooks, ServerHandles)), StartError> {
+    let config = cards::Config {
         listen: place.listen,
         database: place.database.clone(),
+        // Sent once payments is there.
+        webhooks: None,
         demo_data: true,
         log: String::new(),
     };
     let build = || async move {
-        let (server, handles) = payments::build(&config).await?;
-        Ok((server, handles, ()))
+        let app = cards::build(&config).await?;
+        Ok((app.server, (app.webhooks, app.layers), app.sender))
+    };
+    start(place, build).await
+}
+
+async fn start_shipping(place: &Place) -> Result<(Host, ServerHandles), StartError> {
+    let config = shipping::Config {
+        listen: place.listen,
+        database: place.database.clone(),
+        bus: place.bus.clone(),
+        saga: place.saga,
+        log: String::new(),
+    };
+    let build = || async move {
+        let app = shipping::build(&config).await?;
+        Ok((app.server, app.layers, app.workers))
+    };
+    start(place, build).await
+}
+
+async fn start_notifications(place: &Place) -> Result<Host, StartError> {
+    let config = notifications::Config {
+        listen: place.listen,
+        database: place.database.clone(),
+        bus: place.bus.clone(),
+        log: String::new(),
+    };
+    let build = || async move {
+        let app = notifications::build(&config).await?;
+        Ok((app.server, (), app.workers))
+    };
+    Ok(start(place, build).await?.0)
+}
+
+async fn start_views(place: &Place) -> Result<Host, StartError> {
+    let config = views::Config {
+        listen: place.listen,
+        database: place.database.clone(),
+        bus: place.bus.clone(),
+        rebuild: false,
+        log: String::new(),
+    };
+    let build = || async move {
+        let app = views::build(&config).await?;
+        Ok((app.server, (), app.workers))
+    };
+    Ok(start(place, build).await?.0)
+}
+
+async fn start_payments(
+    place: &Place,
+    cards: SocketAddr,
+) -> Result<(Host, (ServerHandles, ClientHandles)), StartError> {
+    let config = payments::Config {
+        listen: place.listen,
+        database: place.database.clone(),
+        bus: place.bus.clone(),
+        saga: place.saga,
+        cards: url(cards).parse()?,
+        cards_timeout_ms: payments::CARDS_TIMEOUT_MS,
+        grace_ms: payments::GRACE_MS,
+        log: String::new(),
+    };
+    let build = || async move {
+        let app = payments::build(&config).await?;
+        Ok((app.server, (app.layers, app.network), app.workers))
     };
     start(place, build).await
 }

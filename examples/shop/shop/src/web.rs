@@ -3,13 +3,15 @@
 use std::{net::SocketAddr, time::Duration};
 
 use axum::body::{Body, to_bytes};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Uri};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use serde_json::Value;
 use shop_kit::stack::CUSTOMER;
+
+use crate::load::CUSTOMERS;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Web {
@@ -41,6 +43,22 @@ impl Web {
             base: format!("http://{address}"),
             customer: None,
         }
+    }
+
+    /// The client of a service at this URL.
+    pub(crate) fn at(url: &Uri) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let base = url.to_string().trim_end_matches('/').to_owned();
+        Self {
+            client,
+            base,
+            customer: None,
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     /// The same, in the name of this customer.
@@ -98,4 +116,42 @@ impl Web {
             .await
             .map_err(|_| "no answer in 10 s".to_owned())?
     }
+}
+
+/// The orders of all customers of the demo.
+pub(crate) async fn all_orders(orders: &Web) -> Result<Vec<Value>, String> {
+    let mut all = Vec::new();
+    for customer in CUSTOMERS {
+        let path = format!("/orders?customer={customer}&limit=1000");
+        let reply = orders.by(customer).get(&path).await?;
+        if !reply.status.is_success() {
+            let status = reply.status;
+            return Err(format!(
+                "the order service answered {status} to a question for orders"
+            ));
+        }
+        all.extend(list(&reply.body).iter().cloned());
+    }
+    Ok(all)
+}
+
+/// How many orders are under way.
+pub(crate) async fn open_orders(orders: &Web) -> Result<usize, String> {
+    let is_open = |order: &&Value| OPEN.contains(&&*text(&order["status"]));
+    Ok(all_orders(orders).await?.iter().filter(is_open).count())
+}
+
+/// Orders in these states are under way.
+pub(crate) const OPEN: [&str; 3] = ["pending", "confirmed", "cancelling"];
+
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+pub(crate) fn number(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_default()
 }

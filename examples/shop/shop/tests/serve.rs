@@ -36,6 +36,14 @@ impl Serving {
                 "0",
                 "--inventory-port",
                 "0",
+                "--shipping-port",
+                "0",
+                "--notifications-port",
+                "0",
+                "--views-port",
+                "0",
+                "--cards-port",
+                "0",
             ])
             .stdout(Stdio::piped())
             .spawn()

@@ -1,0 +1,81 @@
+use std::{
+    env,
+    panic::{AssertUnwindSafe, resume_unwind},
+    path::Path,
+};
+
+use futures_util::FutureExt;
+use shop_kit::db::file_url;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
+use tower_keep_durable::testing::server_answers;
+
+use crate::fleet::SERVICES;
+
+/// Where a fleet keeps its state.
+#[derive(Debug, Clone)]
+pub(crate) enum Backend {
+    /// Files in a folder.
+    Sqlite,
+    /// Databases whose names begin so, and a bus of that name.
+    Servers(String),
+}
+
+impl Backend {
+    /// The database of a service, made if it is not there.
+    pub(crate) async fn database(&self, folder: &Path, service: &str) -> String {
+        match self {
+            Self::Sqlite => file_url(&folder.join(format!("{service}.db"))),
+            Self::Servers(name) => {
+                obey(format!("CREATE DATABASE {name}_{service}")).await;
+                format!("postgres://postgres@{}/{name}_{service}", postgres())
+            }
+        }
+    }
+
+    pub(crate) fn bus(&self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => file_url(&folder.join("bus.db")),
+            Self::Servers(name) => format!("nats://{NATS}/{name}"),
+        }
+    }
+}
+
+/// Runs `test` on PostgreSQL and NATS on this machine, and drops afterwards what it made there, also if it
+/// fails. None where they do not answer: that is one visible line, or a failure where they are required.
+pub(crate) async fn on_servers<F: Future>(test: impl FnOnce(Backend) -> F) -> Option<F::Output> {
+    let (postgres, nats) = (postgres(), NATS);
+    let answer = server_answers("PostgreSQL", &postgres, "KEEP_REQUIRE_POSTGRES").await
+        && server_answers("NATS", nats, "KEEP_REQUIRE_NATS").await;
+    if !answer {
+        return None;
+    }
+    let name = format!("keep_shop_{}", uuid::Uuid::now_v7().simple());
+    let test = test(Backend::Servers(name.clone()));
+    let ended = AssertUnwindSafe(test).catch_unwind().await;
+    for service in SERVICES {
+        obey(format!(
+            "DROP DATABASE IF EXISTS {name}_{service} WITH (FORCE)"
+        ))
+        .await;
+    }
+    let client = async_nats::connect(nats).await.unwrap();
+    // Not there if the test never used it.
+    let _ = async_nats::jetstream::new(client).delete_stream(name).await;
+    match ended {
+        Ok(ended) => Some(ended),
+        Err(failure) => resume_unwind(failure),
+    }
+}
+
+const NATS: &str = "127.0.0.1:4222";
+
+fn postgres() -> String {
+    env::var("KEEP_TEST_POSTGRES").unwrap_or_else(|_| "127.0.0.1:5432".to_owned())
+}
+
+async fn obey(statement: String) {
+    sqlx::any::install_default_drivers();
+    let url = format!("postgres://postgres@{}/postgres", postgres());
+    let mut connection = AnyConnection::connect(&url).await.unwrap();
+    connection.execute(AssertSqlSafe(statement)).await.unwrap();
+}
