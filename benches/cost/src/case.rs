@@ -7,7 +7,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    Echo, Empty, Outcome,
+    Echo, Empty, Outcome, Typed,
     drive::{Answer, drive, get},
 };
 
@@ -109,6 +109,15 @@ impl Cases {
     {
         let make = move || make().layer(Echo);
         self.service(format!("{name}/u64"), expect, make, |n| n);
+    }
+
+    /// A layer on [`Typed`], called with numbers.
+    pub fn typed<L>(&mut self, name: &str, expect: Expect, make: impl FnOnce() -> L + 'static)
+    where
+        L: Layer<Typed, Service: Service<u64, Response: Answer> + 'static>,
+    {
+        let make = move || make().layer(Typed);
+        self.service(format!("{name}/enum"), expect, make, |n| n);
     }
 
     /// A layer on [`Echo`], called with the smallest request.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use tower_keep::{protocol::CarriesRejection, rejection::Rejection};
 
 use crate::BoxError;
 
@@ -27,6 +28,56 @@ pub struct Forever;
 /// Answers at once with what may be kept for an hour.
 #[derive(Clone, Copy, Debug)]
 pub struct Fresh;
+
+/// Answers at once; its error is an enum, not a box.
+#[derive(Clone, Copy, Debug)]
+pub struct Typed;
+
+/// Of what [`Typed`] could fail.
+#[derive(Debug)]
+pub enum Failure {
+    /// Turned away.
+    Rejected(Rejection),
+    /// By itself.
+    Broken,
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl CarriesRejection for Failure {
+    #[inline]
+    fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            Self::Broken => None,
+        }
+    }
+}
+
+impl tower_service::Service<u64> for Typed {
+    type Response = u64;
+    type Error = Failure;
+    type Future = Ready<Result<u64, Failure>>;
+
+    #[inline]
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn call(&mut self, n: u64) -> Self::Future {
+        // So that the compiler does not know that it never fails.
+        ready(if n == u64::MAX {
+            Err(Failure::Broken)
+        } else {
+            Ok(n)
+        })
+    }
+}
 
 /// Both kinds of request for a service, whose future is named.
 macro_rules! service {

@@ -28,7 +28,7 @@ pub use self::{
     baseline::Baseline,
     case::{Case, Cases, Expect},
     drive::{Answer, Outcome, drive, get, runtime},
-    echo::{Broken, Echo, Empty, Forever, Fresh},
+    echo::{Broken, Echo, Empty, Failure, Forever, Fresh, Typed},
     scripted::{FAIL, Fault, HANG, ONCE, Scripted, ScriptedAxum, ScriptedFuture, reached},
     test_util::without_test_util,
     verify_all::verify,

@@ -72,6 +72,19 @@ pub(super) fn add(cases: &mut Cases) {
     both!("throttle", ThrottleLayer::new());
     both!("timeout", TimeoutLayer::default());
 
+    // The same with an error that is no box.
+    cases.typed("bulkhead/admitted", Good, || {
+        BulkheadLayer::new(1000).plain()
+    });
+    cases.typed("circuit_breaker/admitted", Good, || {
+        CircuitBreakerLayer::new().plain()
+    });
+    cases.typed("rate_limit/admitted", Good, || {
+        RateLimitLayer::new(any_rate()).plain()
+    });
+    cases.typed("retry/admitted", Good, || RetryLayer::default().plain());
+    cases.typed("timeout/admitted", Good, || TimeoutLayer::default().plain());
+
     cases.plain("balance/admitted", Good, || Ten(Plain::new()));
     cases.http("balance/admitted", Good, || Ten(Http::new()));
     // Each call leads a flight that nobody joins.

@@ -18,6 +18,7 @@ pub fn cases() -> Cases {
     let mut cases = Cases::default();
     cases.plain("bare/admitted", Expect::Good, tower_layer::Identity::new);
     cases.http("bare/admitted", Expect::Good, tower_layer::Identity::new);
+    cases.typed("bare/admitted", Expect::Good, tower_layer::Identity::new);
     admitted::add(&mut cases);
     passing::add(&mut cases);
     refused::add(&mut cases);
@@ -27,5 +28,6 @@ pub fn cases() -> Cases {
         &["bare", "server_stack", "six"],
         crate::web::our_app,
     );
+    passing::add_recorded(&mut cases);
     cases
 }

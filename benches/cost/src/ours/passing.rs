@@ -21,7 +21,6 @@ pub(super) fn add(cases: &mut Cases) {
     cases.http("cache/admitted", Good, CacheLayer::new);
     cases.http("correlation_id/admitted", Good, CorrelationIdLayer::new);
     cases.http("propagate/admitted", Good, PropagateLayer::new);
-    cases.http("decision/admitted", Good, DecisionLayer::new);
     cases.http("health/admitted", Good, HealthLayer::default);
     cases.http("idempotency/admitted", Good, IdempotencyLayer::default);
     cases.http("idempotency_key/admitted", Good, IdempotencyKeyLayer::new);
@@ -64,6 +63,12 @@ pub(super) fn add(cases: &mut Cases) {
     cases.plain("coalesce/without_key", Good, || {
         CoalesceLayer::new().plain_by(|_: &u64| None::<[u8; 8]>)
     });
+}
+
+/// Calls that are recorded. To come last: from the first of them on, every call of the process has to look
+/// whether it is one.
+pub(super) fn add_recorded(cases: &mut Cases) {
+    cases.http("decision/admitted", Good, DecisionLayer::new);
     // Once any call in the process is recorded, a layer looks at the thread.
     cases.plain("bulkhead/recorded", Good, || {
         std::mem::forget(Decision::new());

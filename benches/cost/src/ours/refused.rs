@@ -106,6 +106,7 @@ where
 pub(super) fn add(cases: &mut Cases) {
     cases.plain("bulkhead/refused", Bad, || BulkheadLayer::new(0).plain());
     cases.http("bulkhead/refused", Bad, || BulkheadLayer::new(0));
+    cases.typed("bulkhead/refused", Bad, || BulkheadLayer::new(0).plain());
     cases.plain("keyed/refused", Bad, || {
         let key = Key::by_request(|_: &u64| Some("a.example:8080".into()));
         BulkheadLayer::new(0).plain().keyed(key)
@@ -117,6 +118,12 @@ pub(super) fn add(cases: &mut Cases) {
     cases.http("chaos/refused", Bad, faulty);
     cases.plain("rate_limit/refused", Bad, || spent().plain());
     cases.http("rate_limit/refused", Bad, spent);
+    cases.typed("rate_limit/refused", Bad, || spent().plain());
+    cases.typed("circuit_breaker/refused", Bad, || {
+        let layer = opened().plain();
+        Failing.plain(&layer);
+        layer
+    });
 
     /// What has to happen to the layer first happens on a service of its own.
     macro_rules! after {

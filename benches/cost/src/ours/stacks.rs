@@ -67,6 +67,7 @@ fn stack<P, R>(
 
 pub(super) fn add(cases: &mut Cases) {
     cases.plain("five/admitted", Good, || five(Agreed::TIMED));
+    cases.typed("five/admitted", Good, || five(Agreed::TIMED));
     cases.http("five/admitted", Good, || five_http(Agreed::TIMED));
     cases.http("five_with_id/admitted", Good, || {
         Stack::new(five_http(Agreed::TIMED), CorrelationIdLayer::new())

@@ -1,11 +1,8 @@
-use std::time::Duration;
-
 use http_body_util::Full;
 use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_keep::{
     adaptive::AdaptiveConfig,
     balance::Balance,
-    circuit_breaker::Window,
     load_shed::LoadShedConfig,
     retry::RetryLayer,
     stack::{ClientBody, ClientStack, ServerStack},
@@ -27,8 +24,7 @@ impl Contender for Ours {
     }
 
     fn layers(&self) -> &'static str {
-        "client: `ClientStack::api()`, with `throttle` on where there are quotas, and a breaker that opens at 40 % of the calls of 2 s \
-         where a client has many; server: \
+        "client: `ClientStack::api()`, with `throttle` on where there are quotas; server: \
          `ServerStack::api()`, with `load_shed` in place of `adaptive` where there are \
          priorities; replicas: `balance` inside `retry`; all else by default, but for slow calls, which no breaker counts here: an attempt is over before the default of 5 s"
     }
@@ -40,10 +36,6 @@ impl Contender for Ours {
         // What an attempt may take is less than what would be slow.
         stack.circuit_breaker.slow_call = None;
         stack.retry.budget.floor = setting.floor;
-        if setting.busy {
-            stack.circuit_breaker.window = Window::Time(Duration::from_secs(2));
-            stack.circuit_breaker.failure_rate = Some(0.4);
-        }
         if setting.quota {
             stack = stack.throttle(ThrottleConfig::default());
         }
