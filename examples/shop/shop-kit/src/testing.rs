@@ -43,12 +43,12 @@ where
     F: Future<Output = Result<Vec<T>, E>>,
 {
     let page = |after: String, limit| list(Page { after, limit });
-    let all = page(String::new(), 1000).await.unwrap();
+    let all = page(String::new(), 1000).await.expect("the list is read");
     assert!(all.len() > 3, "{all:?}");
     let mut pieces: Vec<T> = Vec::new();
     loop {
         let after = pieces.last().map_or_else(String::new, &id);
-        let piece = page(after, 2).await.unwrap();
+        let piece = page(after, 2).await.expect("the list is read");
         assert!(piece.len() <= 2, "{piece:?}");
         if piece.is_empty() {
             break;
