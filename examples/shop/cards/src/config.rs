@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use http::Uri;
-use shop_kit::cli;
+use shop_kit::{cli, webhook::WebhookSecret};
 
 /// The simulated card network: holds money of cards, takes it, gives it back.
 #[derive(Debug, Clone, Parser)]
@@ -24,8 +24,17 @@ pub struct Config {
     pub database: String,
 
     /// Where webhooks go; without it they wait in the database.
-    #[arg(long, env = "CARDS_WEBHOOKS", value_name = "URL", value_parser = cli::peer)]
+    #[arg(long, env = "CARDS_WEBHOOKS", value_name = "URL", value_parser = cli::peer, requires = "webhook_secret")]
     pub webhooks: Option<Uri>,
+
+    /// Signs webhooks; who takes them knows it too. whsec_ and base64 of at least 24 bytes.
+    #[arg(
+        long,
+        env = "CARDS_WEBHOOK_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub webhook_secret: Option<WebhookSecret>,
 
     /// Add the demo's cards where they are missing.
     #[arg(long)]

@@ -56,7 +56,7 @@ pub async fn build(config: &Config) -> Result<App, StartError> {
     if config.demo_data {
         store.seed_demo().await?;
     }
-    let webhooks = Webhooks::new(config.webhooks.clone());
+    let webhooks = Webhooks::new(config);
     let sender = Sender::start(store.webhooks().clone(), &webhooks);
     let service = Service {
         name: NAME,

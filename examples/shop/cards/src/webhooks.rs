@@ -2,7 +2,7 @@
 //! least once.
 //!
 //! A webhook is written in the transaction of its change and sent by the relay of the outbox, whose
-//! bus is here the merchant's URL. As networks do, it now and then sends one twice, when told to.
+//! bus is here the merchant's URL. It is signed when it is sent, each time anew. As networks do, it now and then sends one twice, when told to.
 
 use std::{
     sync::{
@@ -12,11 +12,12 @@ use std::{
     time::Duration,
 };
 
-use http::Uri;
+use http::{HeaderValue, Uri, header::CONTENT_TYPE};
 use serde_json::Value;
 use shop_kit::{
     client::{CallError, ServiceClient},
     stack::{Dependency, Places, Reads},
+    webhook::WebhookSecret,
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tower_keep_durable::{
@@ -25,10 +26,15 @@ use tower_keep_durable::{
     outbox::RelayConfig,
 };
 
+use crate::Config;
+
+const CLOUD_EVENT: HeaderValue = HeaderValue::from_static("application/cloudevents+json");
+
 /// Steers the webhooks. Clones steer the same.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
     to: watch::Sender<Option<Uri>>,
+    secret: WebhookSecret,
     twice: Arc<Mutex<Option<Twice>>>,
     sent: Arc<AtomicU64>,
     repeated: Arc<AtomicU64>,
@@ -46,9 +52,12 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const BATCH: u32 = 4;
 
 impl Webhooks {
-    pub(crate) fn new(to: Option<Uri>) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
+        let secret = config.webhook_secret.clone();
         Self {
-            to: watch::Sender::new(to),
+            to: watch::Sender::new(config.webhooks.clone()),
+            // Nobody takes what is signed with one that nobody knows.
+            secret: secret.unwrap_or_else(WebhookSecret::random),
             twice: Arc::default(),
             sent: Arc::default(),
             repeated: Arc::default(),
@@ -148,8 +157,12 @@ struct Merchant {
 
 impl Merchant {
     async fn deliver(&self, event: &Event) -> Result<(), BusError> {
-        let body: Value = serde_json::from_str(&event.to_json()).map_err(BusError::unavailable)?;
-        let sent: Result<Value, _> = self.client.post("", event.id(), &body).await;
+        let body = event.to_json();
+        let signed = self.webhooks.secret.sign(event.id(), &body);
+        let mut headers = signed.map_err(BusError::unavailable)?;
+        headers.insert(CONTENT_TYPE, CLOUD_EVENT);
+        let sent = self.client.post_as("", event.id(), headers, body.into());
+        let sent: Result<Value, _> = sent.await;
         match sent {
             Ok(_) => Ok(()),
             Err(CallError::Rejected(problem)) => Err(BusError::Refused {

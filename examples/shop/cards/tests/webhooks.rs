@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{Json, Router, extract::State, routing::post};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use shop_kit::{
     client::ServiceClient,
@@ -17,6 +17,7 @@ use shop_kit::{
     ids::PaymentId,
     stack::{Dependency, Places, Reads},
     testing::TestDb,
+    webhook::WebhookSecret,
 };
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 
@@ -25,15 +26,21 @@ const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a merchant took. It fails the first time, as they do.
-#[derive(Default, Clone)]
-struct Taken(Arc<Mutex<Vec<Value>>>);
+#[derive(Clone)]
+struct Taken {
+    events: Arc<Mutex<Vec<Value>>>,
+    secret: WebhookSecret,
+}
 
 async fn take(
     State(taken): State<Taken>,
-    Json(event): Json<Value>,
+    headers: HeaderMap,
+    body: String,
 ) -> Result<Json<Value>, StatusCode> {
-    let mut taken = taken.0.lock().unwrap();
-    taken.push(event);
+    taken.secret.verify(&headers, &body).unwrap();
+    assert_eq!(headers["content-type"], "application/cloudevents+json");
+    let mut taken = taken.events.lock().unwrap();
+    taken.push(serde_json::from_str(&body).unwrap());
     match taken.len() {
         1 => Err(StatusCode::NOT_IMPLEMENTED),
         _ => Ok(Json(json!({}))),
@@ -41,6 +48,13 @@ async fn take(
 }
 
 impl Taken {
+    fn new(secret: &WebhookSecret) -> Self {
+        Self {
+            events: Arc::default(),
+            secret: secret.clone(),
+        }
+    }
+
     async fn serve(&self) -> SocketAddr {
         let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -53,22 +67,23 @@ impl Taken {
     /// The types of what was taken, once there are so many.
     async fn types(&self, count: usize) -> Vec<String> {
         let wait = async {
-            while self.0.lock().unwrap().len() < count {
+            while self.events.lock().unwrap().len() < count {
                 sleep(Duration::from_millis(10)).await;
             }
         };
         tokio::time::timeout(PATIENCE, wait).await.unwrap();
-        let taken = self.0.lock().unwrap();
+        let taken = self.events.lock().unwrap();
         let kind = |event: &Value| event["type"].as_str().unwrap().to_owned();
         taken.iter().map(kind).collect()
     }
 }
 
-async fn network(database: &str) -> (Host, cards::Webhooks) {
+async fn network(database: &str, secret: &WebhookSecret) -> (Host, cards::Webhooks) {
     let config = cards::Config {
         listen: ANY,
         database: database.to_owned(),
         webhooks: None,
+        webhook_secret: Some(secret.clone()),
         demo_data: true,
         log: String::new(),
     };
@@ -96,7 +111,8 @@ fn merchant(network: &Host) -> ServiceClient {
 #[tokio::test]
 async fn what_happens_is_told_in_order_again_after_a_failure_and_twice_when_told_to() {
     let test = TestDb::sqlite(&[]).await;
-    let (network, webhooks) = network(test.url()).await;
+    let secret = WebhookSecret::random();
+    let (network, webhooks) = network(test.url(), &secret).await;
     let client = merchant(&network);
     let id = PaymentId::generate();
     let hold = json!({"id": id, "card": "cus_anna", "amount": {"minor": 5, "currency": "EUR"}});
@@ -106,7 +122,7 @@ async fn what_happens_is_told_in_order_again_after_a_failure_and_twice_when_told
     let _: Value = client.post(&capture, "k", &()).await.unwrap();
 
     // They waited until there was somebody to tell.
-    let taken = Taken::default();
+    let taken = Taken::new(&secret);
     webhooks.send_twice(1.0, 7);
     let url = format!("http://{}/hooks", taken.serve().await);
     webhooks.send_to(url.parse().unwrap());
@@ -115,14 +131,14 @@ async fn what_happens_is_told_in_order_again_after_a_failure_and_twice_when_told
         "cards.authorization.captured.v1",
     ];
     assert_eq!(taken.types(5).await, [held, held, held, captured, captured]);
-    let first = taken.0.lock().unwrap()[0].clone();
+    let first = taken.events.lock().unwrap()[0].clone();
     assert_eq!(
         (&first["source"], &first["data"]["id"]),
         (&"/cards".into(), &json!(id))
     );
     assert_eq!(
         first,
-        taken.0.lock().unwrap()[2],
+        taken.events.lock().unwrap()[2],
         "a repeat is the same event"
     );
 }

@@ -2,7 +2,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use http::Uri;
-use shop_kit::{cli, flow::Flow};
+use shop_kit::{cli, flow::Flow, webhook::WebhookSecret};
 
 /// Takes payments from cards, gives them back, and keeps the ledger.
 #[derive(Debug, Clone, Parser)]
@@ -37,6 +37,16 @@ pub struct Config {
     /// Where the card network is.
     #[arg(long, value_name = "URL", env = "PAYMENTS_CARDS", default_value = "http://127.0.0.1:8190", value_parser = cli::peer)]
     pub cards: Uri,
+
+    /// What the card network signs its webhooks with: whsec_ and base64 of at least 24 bytes. Without it
+    /// none is taken, and the network is asked instead, later.
+    #[arg(
+        long,
+        env = "CARDS_WEBHOOK_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub webhook_secret: Option<WebhookSecret>,
 
     /// Longest wait for one answer of the card network over all attempts, in milliseconds.
     #[arg(long, env = "PAYMENTS_CARDS_TIMEOUT_MS", default_value_t = CARDS_TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(2..=60_000))]

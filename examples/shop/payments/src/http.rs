@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use shop_kit::{
     extract::{Id, Json, no_method, no_route},
@@ -13,6 +13,7 @@ use shop_kit::{
     ids::{OrderId, PaymentId},
     page::Page,
     problem::Problem,
+    webhook::WebhookSecret,
 };
 use tower_keep_durable::Event;
 
@@ -26,6 +27,7 @@ use crate::{
 pub(crate) struct Payments {
     pub(crate) store: Store,
     pub(crate) teller: Teller,
+    pub(crate) webhook_secret: Option<WebhookSecret>,
 }
 
 pub(crate) fn router(payments: Payments) -> Router {
@@ -110,11 +112,18 @@ async fn ledger(State(payments): State<Payments>) -> Result<axum::Json<Ledger>, 
 }
 
 /// Takes what the card network tells, each event once. What is about nothing here is taken as well:
-/// the network would only send it again.
+/// the network would only send it again. What is not signed by the network is not read.
 async fn webhook(
     State(payments): State<Payments>,
+    headers: HeaderMap,
     body: String,
 ) -> Result<axum::Json<Value>, Problem> {
+    let secret = payments.webhook_secret.as_ref().ok_or_else(|| {
+        let detail = "this service knows no secret that webhooks could be signed with";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-webhook-secret", detail)
+            .remedy("start it with --webhook-secret")
+    })?;
+    secret.verify(&headers, &body)?;
     let invalid = |error: tower_keep_durable::event::InvalidEvent| {
         Problem::new(StatusCode::BAD_REQUEST, "invalid-event", error.to_string())
             .field(error.attribute())

@@ -70,7 +70,11 @@ pub async fn build(config: &Config) -> Result<App, StartError> {
         callers: Callers::Peers,
         chaos: ChaosLayer::default(),
     };
-    let router = http::router(http::Payments { store, teller });
+    let router = http::router(http::Payments {
+        store,
+        teller,
+        webhook_secret: config.webhook_secret.clone(),
+    });
     let (server, layers) = server_stack(&service, &db, router)?;
     Ok(App {
         // Shown and no more: without the network payments can still be looked at.

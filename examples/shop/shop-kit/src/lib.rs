@@ -24,4 +24,5 @@ pub mod server;
 pub mod stack;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod webhook;
 pub mod workers;

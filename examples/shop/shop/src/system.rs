@@ -7,6 +7,7 @@ use shop_kit::{
     host::Host,
     server::{Server, StartError},
     stack::{ClientHandles, ServerHandles},
+    webhook::WebhookSecret,
 };
 use tokio::sync::oneshot;
 use tower_keep::chaos::ChaosConfig;
@@ -57,9 +58,10 @@ impl System {
         });
         let (inventory, inventory_layers) = start_inventory(&places.inventory).await?;
         let (shipping, _) = start_shipping(&places.shipping).await?;
-        let (cards, (webhooks, cards_layers)) = start_cards(&places.cards).await?;
+        let secret = WebhookSecret::random();
+        let (cards, (webhooks, cards_layers)) = start_cards(&places.cards, &secret).await?;
         let (payments, (payments_layers, network)) =
-            start_payments(&places.payments, cards.address()).await?;
+            start_payments(&places.payments, cards.address(), &secret).await?;
         // As networks do now and then.
         webhooks.send_twice(TWICE, SEED);
         webhooks.send_to(format!("{}/webhooks/cards", url(payments.address())).parse()?);
@@ -235,12 +237,14 @@ async fn start_inventory(place: &Place) -> Result<(Host, ServerHandles), StartEr
 
 async fn start_cards(
     place: &Place,
+    secret: &WebhookSecret,
 ) -> Result<(Host, (cards::Webhooks, ServerHandles)), StartError> {
     let config = cards::Config {
         listen: place.listen,
         database: place.database.clone(),
         // Sent once payments is there.
         webhooks: None,
+        webhook_secret: Some(secret.clone()),
         demo_data: true,
         log: String::new(),
     };
@@ -298,6 +302,7 @@ async fn start_views(place: &Place) -> Result<Host, StartError> {
 async fn start_payments(
     place: &Place,
     cards: SocketAddr,
+    secret: &WebhookSecret,
 ) -> Result<(Host, (ServerHandles, ClientHandles)), StartError> {
     let config = payments::Config {
         listen: place.listen,
@@ -305,6 +310,7 @@ async fn start_payments(
         bus: place.bus.clone(),
         saga: place.saga,
         cards: url(cards).parse()?,
+        webhook_secret: Some(secret.clone()),
         cards_timeout_ms: payments::CARDS_TIMEOUT_MS,
         grace_ms: payments::GRACE_MS,
         log: String::new(),

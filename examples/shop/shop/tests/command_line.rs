@@ -83,6 +83,13 @@ fn one_service_has_its_own_options_and_no_others() {
         }
         assert_one_line(&["serve", service, peer], "a value is required for");
     }
+    let merchant = ["--webhooks", "http://127.0.0.1:8102/webhooks/cards"];
+    let unsigned = [&["serve", "cards"], &merchant[..]].concat();
+    assert_one_line(&unsigned, "--webhook-secret <SECRET>");
+    for service in ["cards", "payments"] {
+        let short = ["serve", service, "--webhook-secret", "whsec_short"];
+        assert_one_line(&short, "give whsec_ and base64 of at least 24 bytes");
+    }
     assert_one_line(&["serve", "orders", "--log", "==="], "--log: `===`");
 }
 

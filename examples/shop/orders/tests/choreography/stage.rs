@@ -104,6 +104,7 @@ impl Stage {
                     listen,
                     database,
                     webhooks: None,
+                    webhook_secret: None,
                     demo_data: true,
                     log,
                 };
@@ -135,6 +136,7 @@ impl Stage {
                     bus,
                     saga,
                     cards: url("cards"),
+                    webhook_secret: None,
                     // Long, so that a busy machine changes no outcome.
                     cards_timeout_ms: 8000,
                     grace_ms: payments::GRACE_MS,

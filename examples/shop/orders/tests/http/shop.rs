@@ -310,6 +310,7 @@ async fn start_cards(folder: &TempDir) -> (Host, ()) {
         database: file_url(&folder.path().join("cards.db")),
         // The tests count what payments is asked for.
         webhooks: None,
+        webhook_secret: None,
         demo_data: true,
         log: String::new(),
     };
@@ -332,6 +333,7 @@ async fn start_payments(
         bus: file_url(&folder.path().join("bus.db")),
         saga: Flow::Orchestration,
         cards: format!("http://{cards}").parse().unwrap(),
+        webhook_secret: None,
         // Long, so that a busy machine changes no outcome.
         cards_timeout_ms: 8000,
         grace_ms: payments::GRACE_MS,

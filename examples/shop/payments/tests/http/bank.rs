@@ -25,6 +25,7 @@ use shop_kit::{
     server::Server,
     stack::ServerHandles,
     testing::TestDb,
+    webhook::WebhookSecret,
 };
 use tokio::sync::oneshot;
 use tower_keep::chaos::{ChaosConfig, Fault};
@@ -204,6 +205,13 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     assert!(waited.is_ok(), "{what}: not within 20 s");
 }
 
+/// What the network and payments know, and nobody else.
+pub(crate) fn secret() -> WebhookSecret {
+    "whsec_bm9ib2R5IGVsc2Ugc2hhbGwga25vdyB0aGlz"
+        .parse()
+        .unwrap()
+}
+
 pub(crate) fn payment(account: &str, minor: i64) -> Value {
     json!({
         "id": PaymentId::generate(),
@@ -218,6 +226,7 @@ async fn start_cards(database: String, heard: Heard) -> (Host, (ServerHandles, c
         listen: ANY,
         database,
         webhooks: None,
+        webhook_secret: Some(secret()),
         demo_data: true,
         log: String::new(),
     };
@@ -247,6 +256,7 @@ async fn start_payments(db: &TestDb, at: SocketAddr, cards: SocketAddr, grace_ms
         bus: "memory:".to_owned(),
         saga: Flow::Orchestration,
         cards: format!("http://{cards}").parse().unwrap(),
+        webhook_secret: Some(secret()),
         cards_timeout_ms: LONG_MS,
         grace_ms,
         log: String::new(),

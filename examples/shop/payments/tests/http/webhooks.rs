@@ -1,14 +1,20 @@
 use axum::body::Body;
-use http::Request;
+use http::{HeaderMap, Request};
 use serde_json::{Value, json};
+use shop_kit::webhook::WebhookSecret;
 
-use crate::bank::{Bank, payment, until};
+use crate::bank::{Bank, payment, secret, until};
 
 async fn tell(bank: &Bank, event: &Value) -> (u16, Value) {
-    let request = Request::post(format!("http://{}/webhooks/cards", bank.payments_at))
-        .header("content-type", "application/cloudevents+json")
-        .body(Body::from(event.to_string()));
-    let reply = bank.ask(request.unwrap()).await;
+    let body = event.to_string();
+    send(bank, secret().sign("e1", &body).unwrap(), body).await
+}
+
+async fn send(bank: &Bank, headers: HeaderMap, body: String) -> (u16, Value) {
+    let url = format!("http://{}/webhooks/cards", bank.payments_at);
+    let mut request = Request::post(url).body(Body::from(body)).unwrap();
+    *request.headers_mut() = headers;
+    let reply = bank.ask(request).await;
     (reply.status, reply.body)
 }
 
@@ -57,4 +63,29 @@ async fn what_is_no_event_is_refused_and_what_is_no_concern_is_taken() {
     let stranger = event("cards.authorization.captured.v1", stranger);
     assert_eq!(tell(&bank, &stranger).await, (200, json!({"new": true})));
     assert_eq!(tell(&bank, &stranger).await, (200, json!({"new": false})));
+}
+
+/// Somebody who knows the URL and a payment, and would like it to be authorized.
+#[tokio::test]
+async fn what_the_network_did_not_sign_changes_nothing() {
+    let bank = Bank::open().await;
+    let request = payment("cus_anna", 500);
+    bank.lose_answers();
+    bank.post("/payments", "k", &request).await;
+    let told = json!({"id": request["id"], "status": "authorized"});
+    let told = event("cards.authorization.authorized.v1", told).to_string();
+
+    let others = WebhookSecret::random().sign("e1", &told).unwrap();
+    let of_another_body = secret().sign("e1", "{}").unwrap();
+    for headers in [HeaderMap::new(), others, of_another_body] {
+        let (status, problem) = send(&bank, headers, told.clone()).await;
+        assert_eq!(
+            (status, &problem["type"]),
+            (401, &json!("urn:shop:webhook-not-signed"))
+        );
+    }
+    assert_eq!(bank.status(&request).await, "authorizing");
+    let signed = secret().sign("e1", &told).unwrap();
+    assert_eq!(send(&bank, signed, told).await, (200, json!({"new": true})));
+    assert_eq!(bank.status(&request).await, "authorized");
 }

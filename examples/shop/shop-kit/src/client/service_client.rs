@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use http::{HeaderMap, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt;
 use tower_keep::{config::ConfigError, fallback::FallbackAnswer, rejection::Rejection};
@@ -67,15 +67,31 @@ impl ServiceClient {
     ) -> Result<T, CallError> {
         let body =
             serde_json::to_vec(body).map_err(|error| CallError::Unknown(error.to_string()))?;
-        let request = self
+        let json = HeaderValue::from_static("application/json");
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+        self.post_as(path, key, headers, body).await
+    }
+
+    /// The same with a body that is written already, and headers that say what it is, such as its
+    /// signature.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn post_as<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        key: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<T, CallError> {
+        let mut request = self
             .request(Method::POST, path)
             .header("idempotency-key", key);
-        self.send(
-            request.header(header::CONTENT_TYPE, "application/json"),
-            body.into(),
-        )
-        .await
-        .map(|read| read.value)
+        if let Some(all) = request.headers_mut() {
+            all.extend(headers);
+        }
+        let read = self.send(request, body.into()).await?;
+        Ok(read.value)
     }
 
     /// Removes what `path` names.

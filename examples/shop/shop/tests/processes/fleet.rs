@@ -20,6 +20,9 @@ pub(crate) const SERVICES: [&str; 5] = ["cards", "inventory", "shipping", "payme
 /// How long anything may take: much longer than it does, for a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// What cards sign their webhooks with.
+const SECRET: &str = "whsec_bm9ib2R5IGVsc2Ugc2hhbGwga25vdyB0aGlz";
+
 /// How a fleet is started.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Setup {
@@ -125,8 +128,12 @@ impl Fleet {
             option("--bus", self.backend.bus(self.folder.path()));
         }
         match service {
-            "cards" => option("--webhooks", format!("{}/webhooks/cards", at("payments"))),
+            "cards" => {
+                option("--webhooks", format!("{}/webhooks/cards", at("payments")));
+                option("--webhook-secret", SECRET.to_owned());
+            }
             "payments" => {
+                option("--webhook-secret", SECRET.to_owned());
                 option("--cards", at("cards"));
                 option("--grace-ms", "1000".to_owned());
             }
