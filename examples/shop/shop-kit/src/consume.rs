@@ -137,3 +137,29 @@ where
     let consumer = Consumer::new(db.clone(), bus, name, types, handler).with_config(config);
     Ok(consumer.run(pending()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_bears_no_mark_does_not_reach_the_inbox() {
+        static HANDLED: AtomicUsize = AtomicUsize::new(0);
+        let inbox = service_fn(|_: Event| async {
+            HANDLED.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(BoxError::from("the inbox says no"))
+        });
+        let event =
+            |flow: Flow| flow.mark(Event::new("/shop/orders", "shop.order.x.v1", json!({})));
+        let mut marked = marked(inbox);
+        marked.call(event(Flow::Orchestration)).await.unwrap();
+        assert_eq!(HANDLED.load(Ordering::Relaxed), 0);
+        let handled = marked.call(event(Flow::Choreography)).await;
+        assert_eq!(handled.unwrap_err().to_string(), "the inbox says no");
+        assert_eq!(HANDLED.load(Ordering::Relaxed), 1);
+    }
+}
