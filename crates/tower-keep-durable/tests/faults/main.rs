@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+mod broker;
+mod cluster;
 mod disk;
 mod killed;
 #[cfg(feature = "nats")]
@@ -11,5 +14,7 @@ mod nats;
 mod plan;
 mod poison;
 mod postgres;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod server;
 mod shop;

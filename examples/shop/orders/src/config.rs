@@ -67,7 +67,8 @@ pub struct Config {
     )]
     pub saga: Flow,
 
-    /// How long an order by choreography may be pending before it is given up, in milliseconds.
+    /// How long an order by choreography may be pending before it is given up, and how long nobody may
+    /// tell anything of one that cannot be given up any more before there is an alarm, in milliseconds.
     #[arg(long, env = "ORDERS_DEADLINE_MS", default_value_t = DEADLINE_MS, value_parser = clap::value_parser!(u64).range(1..=604_800_000))]
     pub deadline_ms: u64,
 

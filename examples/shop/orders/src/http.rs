@@ -166,16 +166,19 @@ async fn show(
 struct ListParams {
     customer: Option<String>,
     after: Option<String>,
+    not_progressing: Option<bool>,
     limit: Option<i64>,
 }
 
 /// The newest orders of a customer (`?customer=`); or all orders by their ids, piece by piece, for those
-/// who check the books (`?after=`).
+/// who check the books (`?after=`); or those of which there is an alarm, since nobody tells what becomes of
+/// them (`?not_progressing=true`).
 async fn list(
     State(orders): State<Orders>,
     Params(ListParams {
         customer,
         after,
+        not_progressing,
         limit,
     }): Params<ListParams>,
 ) -> Result<axum::Json<Vec<Order>>, Problem> {
@@ -183,14 +186,19 @@ async fn list(
         let limit = limit.unwrap_or(100);
         Page { after, limit }.validate()
     };
-    let found = match (customer, after) {
-        (Some(customer), None) => {
+    let found = match (customer, after, not_progressing) {
+        (Some(customer), None, None) => {
             let limit = page(String::new())?.limit;
             orders.store.of_customer(&customer, limit).await?
         }
-        (None, Some(after)) => orders.store.list(&page(after)?).await?,
+        (None, Some(after), None) => orders.store.list(&page(after)?).await?,
+        (None, None, Some(true)) => {
+            let limit = page(String::new())?.limit;
+            let silent = orders.store.not_progressing(limit).await?;
+            silent.into_iter().map(|silent| silent.order).collect()
+        }
         _ => {
-            let detail = "it must have either `customer` or `after`";
+            let detail = "it must have one of `customer`, `after` and `not_progressing=true`";
             let problem = Problem::new(StatusCode::BAD_REQUEST, "malformed-query", detail);
             return Err(problem.field("query").remedy("ask for ?customer=name"));
         }
@@ -229,7 +237,8 @@ async fn events(
 }
 
 /// Where the saga of an order is, and how it came there. By choreography there is none, and nobody
-/// knows more than what was told: that, and who has to speak next.
+/// knows more than what was told: that, when, who has to speak next, and whether there is an alarm that
+/// they do not.
 async fn saga(
     State(orders): State<Orders>,
     Id(id): Id<OrderId>,
@@ -238,9 +247,11 @@ async fn saga(
     if let Some(order) = order
         && order.flow == Flow::Choreography
     {
+        let (logged_at, not_progressing) = orders.store.progress(id).await?;
         return Ok(axum::Json(json!({
             "id": id, "flow": order.flow, "status": order.status, "known": order.parts,
-            "waits_for": order.waits_for(),
+            "waits_for": order.waits_for(), "logged_at": logged_at,
+            "not_progressing": not_progressing,
         })));
     }
     let saga = orders.store.saga(&orders.place.saga_of(id)).await?;

@@ -3,7 +3,7 @@
 //!
 //! `http` translates, `domain` decides without I/O, `store` owns the database, `peers` calls the
 //! other services, `sagas` is the flow, `workers` runs it. By choreography `domain/hear.rs` is this
-//! service's side of the flow, and `watchdog` gives up what nobody tells of.
+//! service's side of the flow, and `watchdog` notices what nobody tells of.
 
 mod config;
 mod domain;
@@ -64,8 +64,13 @@ pub async fn build(config: &Config) -> Result<App, StartError> {
         },
         chaos: ChaosLayer::default(),
     };
+    let progress = store.clone();
     let router = http::router(http::Orders::new(store, peers, config.saga));
-    let (server, edge) = server_stack(&service, &db, router)?;
+    let (mut server, edge) = server_stack(&service, &db, router)?;
+    server.health = server.health.informational("progress", move || {
+        let store = progress.clone();
+        async move { store.check_progress().await }
+    });
     Ok(App {
         // Peers are shown and no more: without them this service still takes orders.
         server: handles.iter().fold(server, Server::watch),

@@ -5,7 +5,7 @@ use std::future::pending;
 
 use shop_kit::{
     bus,
-    consume::take_part,
+    consume::hear,
     flow::takes_part,
     server::StartError,
     workers::{Workers, publish},
@@ -52,7 +52,7 @@ pub(crate) async fn start(
     if takes_part(&store.db, config.saga).await? {
         let inbox = Inbox::new(store.db.clone(), Hear::new(&store)).waking(store.outbox.clone());
         let (db, url, types) = (&store.db, &config.bus, Types::of(KINDS));
-        workers.spawn(take_part(db, url, bus, Hear::NAME, types, inbox).await?);
+        workers.spawn(hear(db, url, bus, Hear::NAME, types, inbox).await?);
         workers.spawn(watchdog::watch(store, config.deadline()));
     }
     Ok(workers)

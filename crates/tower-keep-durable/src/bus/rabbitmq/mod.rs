@@ -14,8 +14,15 @@
 //! - A broken connection gives every outstanding delivery back; the next call connects again.
 //! - The groups keep what they were ever bound to: a type that is no longer asked for is passed over
 //!   by the client.
+//! - RabbitMQ writes down a few seconds late which quorum queues it has made. A node that is killed before
+//!   that never finds a leader for them again (rabbitmq-server [#10070], [#15725]; seen on 3.10.8, a single
+//!   node): the group and whoever publishes to it wait until somebody deletes the queue. Let the groups
+//!   join before there is anything to lose, and look at `rabbitmq-queues quorum_status`.
 //! - The queues have a delivery limit that no event reaches: without one, RabbitMQ puts what was
 //!   refused behind the others. Keep it if you set policies.
+//!
+//! [#10070]: https://github.com/rabbitmq/rabbitmq-server/issues/10070
+//! [#15725]: https://github.com/rabbitmq/rabbitmq-server/issues/15725
 //!
 //! ```no_run
 //! use tower_keep_durable::{Bus, bus::rabbitmq::{RabbitMq, RabbitMqConfig}};

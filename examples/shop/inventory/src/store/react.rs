@@ -47,9 +47,6 @@ impl Handler for React {
     const NAME: &'static str = "inventory-flow";
 
     async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), HandlerError> {
-        if Flow::of(event) != Flow::Choreography {
-            return Ok(());
-        }
         match event.kind() {
             OrderCreated::KIND => self.hold(tx, event).await,
             OrderConfirmed::KIND => self.commit(tx, event).await,

@@ -79,9 +79,10 @@ impl Store {
     async fn show(&self, tx: &mut Tx, order: &Order, version: i64) -> Result<(), sqlx::Error> {
         let body = serde_json::to_string(order).expect("an order is plain data");
         sqlx::query(
-            "INSERT INTO orders (id, customer, status, body, version, created_at, flow)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (id) DO UPDATE SET status = $3, body = $4, version = $5",
+            "INSERT INTO orders (id, customer, status, body, version, created_at, flow, logged_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $6)
+             ON CONFLICT (id) DO UPDATE SET status = $3, body = $4, version = $5, logged_at = $6,
+                alarmed_at = 0",
         )
         .bind(order.id.to_string())
         .bind(&order.customer)

@@ -9,6 +9,7 @@ mod handle;
 mod hear;
 mod look;
 mod schema;
+mod silent;
 mod wait;
 
 pub(crate) use self::{

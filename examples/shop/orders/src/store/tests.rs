@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use shop_kit::{
     db::{Clock, Db},
-    events::{Line, OrderCreated, PaymentAuthorized, StockHeld, StockRejected, Told, tell},
+    events::{
+        Line, OrderCreated, PaymentAuthorized, PaymentCaptured, ShipmentCancelRefused,
+        ShipmentCreated, StockCommitted, StockHeld, StockRejected, Told, tell,
+    },
     flow::Flow,
     ids::OrderId,
     money::{Currency, Money},
@@ -40,6 +43,7 @@ async fn suite(db: Db) {
     strangers_and_orders_of_the_other_flow_are_left_alone(&store).await;
     what_cannot_be_read_is_poison_and_leaves_nothing(&store).await;
     silence_is_noticed_once_and_only_where_nobody_asks(&store).await;
+    an_order_that_cannot_be_given_up_is_an_alarm_until_somebody_tells_something(&store).await;
 }
 
 async fn place(store: &Store, flow: Flow) -> OrderId {
@@ -174,18 +178,10 @@ async fn silence_is_noticed_once_and_only_where_nobody_asks(store: &Store) {
     };
     hear(store, &tell("inventory", &no)).await.unwrap();
     clock.advance(DEADLINE - Duration::from_micros(1));
-    assert_eq!(watchdog::pass(store, DEADLINE).await.unwrap(), 0);
+    assert_eq!(expired(store).await, 0);
     clock.advance(Duration::from_micros(1));
-    let passes = (
-        watchdog::pass(store, DEADLINE),
-        watchdog::pass(store, DEADLINE),
-    );
-    let (one, two) = tokio::join!(passes.0, passes.1);
-    assert_eq!(
-        one.unwrap() + two.unwrap(),
-        1,
-        "two replicas, one of which does it"
-    );
+    let (one, two) = tokio::join!(expired(store), expired(store));
+    assert_eq!(one + two, 1, "two replicas, one of which does it");
     assert_eq!(load(store, silent).await.status, Status::Expired);
     assert_eq!(load(store, by_saga).await.status, Status::Pending);
     assert_eq!(load(store, rejected).await.status, Status::Rejected);
@@ -196,5 +192,117 @@ async fn silence_is_noticed_once_and_only_where_nobody_asks(store: &Store) {
     // Late: nothing comes of it.
     hear(store, &authorized(silent)).await.unwrap();
     assert_eq!(load(store, silent).await.status, Status::Expired);
-    assert_eq!(watchdog::pass(store, DEADLINE).await.unwrap(), 0);
+    assert_eq!(expired(store).await, 0);
+}
+
+async fn expired(store: &Store) -> usize {
+    watchdog::pass(store, DEADLINE).await.unwrap().expired
+}
+
+async fn alarms(store: &Store) -> usize {
+    watchdog::pass(store, DEADLINE).await.unwrap().alarms
+}
+
+/// The orders of which there is an alarm, as operators see them.
+async fn not_progressing(store: &Store) -> Vec<OrderId> {
+    let silent = store.not_progressing(100).await.unwrap();
+    let ids: Vec<_> = silent.iter().map(|silent| silent.order.id).collect();
+    for id in &ids {
+        assert!(store.progress(*id).await.unwrap().1);
+    }
+    ids
+}
+
+async fn an_order_that_cannot_be_given_up_is_an_alarm_until_somebody_tells_something(
+    store: &Store,
+) {
+    let clock = store.db.clock().clone();
+    clock.advance(DEADLINE);
+    // Those of the tests before.
+    alarms(store).await;
+    for other in not_progressing(store).await {
+        hear_all(store, other).await;
+    }
+    assert_eq!(not_progressing(store).await, []);
+    store.check_progress().await.unwrap();
+
+    let order = place(store, Flow::Choreography).await;
+    for event in [held(order), authorized(order)] {
+        hear(store, &event).await.unwrap();
+    }
+    let confirmed_at = store.db.now();
+    clock.advance(DEADLINE - Duration::from_micros(1));
+    assert_eq!(alarms(store).await, 0);
+    clock.advance(Duration::from_micros(1));
+    let (one, two) = tokio::join!(alarms(store), alarms(store));
+    assert_eq!(one + two, 1, "two replicas, one of which says it");
+    assert_eq!(not_progressing(store).await, [order]);
+    assert_eq!(store.progress(order).await.unwrap(), (confirmed_at, true));
+    let shown = store.check_progress().await.unwrap_err().to_string();
+    let whom = format!("{order} waits for inventory and payments and shipping for 900s");
+    assert!(shown.starts_with("1 orders are not progressing"), "{shown}");
+    assert!(shown.ends_with(&whom), "{shown}");
+    // It is neither given up, nor said all the time, nor forgotten.
+    assert_eq!(load(store, order).await.status, Status::Confirmed);
+    clock.advance(DEADLINE - Duration::from_micros(1));
+    assert_eq!(alarms(store).await, 0);
+    clock.advance(Duration::from_micros(1));
+    assert_eq!(alarms(store).await, 1);
+    // One of three has told something: the alarm is over, and there is another if that was all.
+    let parcel = ShipmentCreated {
+        order,
+        shipment: order.shipment(),
+    };
+    hear(store, &tell("shipping", &parcel)).await.unwrap();
+    assert_eq!(not_progressing(store).await, []);
+    assert_eq!(alarms(store).await, 0);
+    clock.advance(DEADLINE);
+    assert_eq!(alarms(store).await, 1);
+    hear_all(store, order).await;
+    assert_eq!(load(store, order).await.status, Status::Completed);
+    clock.advance(DEADLINE * 3);
+    assert_eq!(
+        (alarms(store).await, not_progressing(store).await),
+        (0, vec![])
+    );
+
+    // The same for one whose customer wants it undone.
+    let mut tx = store.db.begin_write().await.unwrap();
+    let asked = store.change(&mut tx, order, Order::request_cancel).await;
+    asked.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(alarms(store).await, 0);
+    clock.advance(DEADLINE);
+    assert_eq!(alarms(store).await, 1);
+    assert_eq!(not_progressing(store).await, [order]);
+    let gone = ShipmentCancelRefused {
+        order,
+        shipment: order.shipment(),
+        reason: "it has left".into(),
+    };
+    hear(store, &tell("shipping", &gone)).await.unwrap();
+    assert_eq!(not_progressing(store).await, []);
+    clock.advance(DEADLINE);
+    assert_eq!(alarms(store).await, 0);
+}
+
+/// All that a confirmed order waits for.
+async fn hear_all(store: &Store, order: OrderId) {
+    let (payment, shipment) = (order.payment(), order.shipment());
+    let reservation = order.reservation();
+    let amount = Money::new(690, Currency::EUR);
+    let committed = StockCommitted { order, reservation };
+    let captured = PaymentCaptured {
+        order,
+        payment,
+        amount,
+    };
+    let packed = ShipmentCreated { order, shipment };
+    for event in [
+        tell("inventory", &committed),
+        tell("payments", &captured),
+        tell("shipping", &packed),
+    ] {
+        hear(store, &event).await.unwrap();
+    }
 }

@@ -27,7 +27,8 @@ pub(crate) struct Stage {
     at: BTreeMap<&'static str, SocketAddr>,
     /// The flow that services are started with from now on.
     pub(crate) flow: Flow,
-    deadline_ms: u64,
+    /// And the deadline of orders.
+    pub(crate) deadline_ms: u64,
     /// Where the faults of the bus begin, if it has any.
     seed: Option<u64>,
     /// How many times something was started: each has faults of its own.

@@ -9,7 +9,9 @@ async fn every_service_answers_probes_and_shows_its_database_version_and_uptime(
         .zip(["orders", "payments", "inventory"])
     {
         until(&format!("{name} is ready"), async || {
+            // Ready is who has a database; well is who has heard of all checks.
             service.get("/readyz").await.status == 200
+                && service.get("/health").await.body["status"] == "pass"
         })
         .await;
         for probe in ["/livez", "/startupz"] {

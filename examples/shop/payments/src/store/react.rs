@@ -41,9 +41,6 @@ impl Handler for React {
     const NAME: &'static str = "payments-flow";
 
     async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), HandlerError> {
-        if Flow::of(event) != Flow::Choreography {
-            return Ok(());
-        }
         match event.kind() {
             StockHeld::KIND => self.authorize(tx, event).await,
             OrderConfirmed::KIND => self.capture(tx, event).await,

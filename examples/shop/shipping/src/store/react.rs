@@ -37,9 +37,6 @@ impl Handler for React {
     const NAME: &'static str = "shipping-flow";
 
     async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), HandlerError> {
-        if Flow::of(event) != Flow::Choreography {
-            return Ok(());
-        }
         match event.kind() {
             OrderConfirmed::KIND => self.pack(tx, event).await,
             OrderCancelRequested::KIND => self.call_back(tx, event).await,

@@ -9,7 +9,7 @@ use shop_kit::db::file_url;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tower_keep_durable::testing::server_answers;
 
-use crate::fleet::SERVICES;
+use crate::{broker::Broker, fleet::SERVICES};
 
 /// Where a fleet keeps its state.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub(crate) enum Backend {
     /// Files in a folder.
     Sqlite,
     /// Databases whose names begin so, and a bus of that name.
-    Servers(String),
+    Servers(String, Broker),
 }
 
 impl Backend {
@@ -25,7 +25,7 @@ impl Backend {
     pub(crate) async fn database(&self, folder: &Path, service: &str) -> String {
         match self {
             Self::Sqlite => file_url(&folder.join(format!("{service}.db"))),
-            Self::Servers(name) => {
+            Self::Servers(name, _) => {
                 obey(format!("CREATE DATABASE {name}_{service}")).await;
                 format!("postgres://postgres@{}/{name}_{service}", postgres())
             }
@@ -35,7 +35,7 @@ impl Backend {
     pub(crate) fn bus(&self, folder: &Path) -> String {
         match self {
             Self::Sqlite => file_url(&folder.join("bus.db")),
-            Self::Servers(name) => format!("nats://{NATS}/{name}"),
+            Self::Servers(name, broker) => broker.bus(name),
         }
     }
 }
@@ -43,14 +43,21 @@ impl Backend {
 /// Runs `test` on PostgreSQL and NATS on this machine, and drops afterwards what it made there, also if it
 /// fails. None where they do not answer: that is one visible line, or a failure where they are required.
 pub(crate) async fn on_servers<F: Future>(test: impl FnOnce(Backend) -> F) -> Option<F::Output> {
-    let (postgres, nats) = (postgres(), NATS);
-    let answer = server_answers("PostgreSQL", &postgres, "KEEP_REQUIRE_POSTGRES").await
-        && server_answers("NATS", nats, "KEEP_REQUIRE_NATS").await;
+    on_servers_with(Broker::Nats, test).await
+}
+
+/// The same with this broker.
+pub(crate) async fn on_servers_with<F: Future>(
+    broker: Broker,
+    test: impl FnOnce(Backend) -> F,
+) -> Option<F::Output> {
+    let answer = server_answers("PostgreSQL", &postgres(), "KEEP_REQUIRE_POSTGRES").await
+        && broker.answers().await;
     if !answer {
         return None;
     }
     let name = format!("keep_shop_{}", uuid::Uuid::now_v7().simple());
-    let test = test(Backend::Servers(name.clone()));
+    let test = test(Backend::Servers(name.clone(), broker));
     let ended = AssertUnwindSafe(test).catch_unwind().await;
     for service in SERVICES {
         obey(format!(
@@ -58,16 +65,12 @@ pub(crate) async fn on_servers<F: Future>(test: impl FnOnce(Backend) -> F) -> Op
         ))
         .await;
     }
-    let client = async_nats::connect(nats).await.unwrap();
-    // Not there if the test never used it.
-    let _ = async_nats::jetstream::new(client).delete_stream(name).await;
+    broker.delete(&name).await;
     match ended {
         Ok(ended) => Some(ended),
         Err(failure) => resume_unwind(failure),
     }
 }
-
-const NATS: &str = "127.0.0.1:4222";
 
 fn postgres() -> String {
     env::var("KEEP_TEST_POSTGRES").unwrap_or_else(|_| "127.0.0.1:5432".to_owned())

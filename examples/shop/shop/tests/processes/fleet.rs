@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, process::Output, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::Value;
-use shop_kit::db::file_url;
+use shop_kit::{db::file_url, flow::Flow};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use tower_keep_durable::testing::free_port;
@@ -26,7 +26,7 @@ const SECRET: &str = "whsec_bm9ib2R5IGVsc2Ugc2hhbGwga25vdyB0aGlz";
 /// How a fleet is started.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Setup {
-    /// On PostgreSQL and NATS in place of SQLite.
+    /// On PostgreSQL and a broker in place of SQLite.
     pub(crate) backend: Option<Backend>,
     /// Services of which there are two, the second called `orders-2`.
     pub(crate) twice: &'static [&'static str],
@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) mistake: Option<&'static str>,
     /// Orders calls its peers through a proxy.
     pub(crate) is_proxied: bool,
+    /// How orders find their way.
+    pub(crate) flow: Flow,
 }
 
 /// The services, each a process. One that dies is started again when something is waited for.
@@ -49,6 +51,7 @@ pub(crate) struct Fleet {
     pub(crate) deaths: Vec<(String, i32)>,
     folder: TempDir,
     backend: Backend,
+    flow: Flow,
     services: BTreeMap<String, Service>,
     variables: Vec<(&'static str, String)>,
     ports: BTreeMap<&'static str, u16>,
@@ -82,6 +85,7 @@ impl Fleet {
             deaths: Vec::new(),
             folder,
             backend: setup.backend.unwrap_or(Backend::Sqlite),
+            flow: setup.flow,
             services: BTreeMap::new(),
             variables: mistake.into_iter().collect(),
             ports,
@@ -126,6 +130,7 @@ impl Fleet {
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         if service != "cards" {
             option("--bus", self.backend.bus(self.folder.path()));
+            option("--saga", self.flow.to_string());
         }
         match service {
             "cards" => {

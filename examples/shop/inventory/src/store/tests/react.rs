@@ -24,7 +24,6 @@ pub(super) async fn suite(store: &Store) {
     whatever_ends_an_order_puts_its_stock_back(store).await;
     a_release_that_is_heard_first_keeps_the_hold_out(store).await;
     what_was_confirmed_leaves_once_and_comes_back(store).await;
-    orders_of_the_other_flow_are_left_alone(store).await;
     a_confirmation_of_nothing_is_poison(store).await;
 }
 
@@ -200,15 +199,6 @@ async fn what_was_confirmed_leaves_once_and_comes_back(store: &Store) {
         kinds(store, order).await,
         [HELD, "shop.stock.committed.v1", RELEASED]
     );
-}
-
-async fn orders_of_the_other_flow_are_left_alone(store: &Store) {
-    let order = OrderId::generate();
-    handle(store, &tell("orders", &created(order, "tea", 1)))
-        .await
-        .unwrap();
-    assert_eq!(store.of_order(order).await.unwrap(), None);
-    assert!(told(store, order).await.is_empty());
 }
 
 async fn a_confirmation_of_nothing_is_poison(store: &Store) {

@@ -30,7 +30,6 @@ async fn suite(store: &Store) {
     an_undo_waits_for_the_end_of_what_is_under_way(store).await;
     a_capture_that_comes_late_takes_nothing(store).await;
     whoever_cancels_is_told_each_time(store).await;
-    orders_of_the_other_flow_are_left_alone(store).await;
     what_makes_no_sense_is_poison(store).await;
     assert_eq!(balance(store, ledger::PENDING).await, 0);
 }
@@ -211,18 +210,6 @@ async fn whoever_cancels_is_told_each_time(store: &Store) {
         hear(store, &called_back(order)).await;
     }
     assert_eq!(told(store, order).await, ["voided", "voided"]);
-}
-
-async fn orders_of_the_other_flow_are_left_alone(store: &Store) {
-    let order = OrderId::generate();
-    for event in [
-        tell("inventory", &held(order, 500)),
-        tell("orders", &confirmed(order)),
-        tell("orders", &expired(order)),
-    ] {
-        handle(store, &event).await.unwrap();
-    }
-    assert_eq!(store.load(order.payment()).await.unwrap(), None);
 }
 
 async fn what_makes_no_sense_is_poison(store: &Store) {

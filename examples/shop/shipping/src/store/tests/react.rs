@@ -15,7 +15,6 @@ pub(super) async fn suite(store: &Store) {
     a_wish_in_time_calls_the_parcel_back(store).await;
     a_wish_before_there_is_a_parcel_keeps_it_from_being_packed(store).await;
     what_has_left_is_refused_each_time(store).await;
-    orders_of_the_other_flow_are_left_alone(store).await;
     a_parcel_of_nothing_is_poison(store).await;
 }
 
@@ -102,28 +101,6 @@ async fn what_has_left_is_refused_each_time(store: &Store) {
     assert_eq!(
         told(store, order).await[2..],
         [ShipmentCancelRefused::KIND; 2]
-    );
-}
-
-async fn orders_of_the_other_flow_are_left_alone(store: &Store) {
-    let order = OrderId::generate();
-    for event in [
-        tell("orders", &confirmed(order, 1)),
-        tell("orders", &wish(order)),
-    ] {
-        handle(store, &event).await.unwrap();
-    }
-    assert!(told(store, order).await.is_empty());
-    assert!(
-        store
-            .create(&Ship {
-                order,
-                id: order.shipment(),
-                ..ship()
-            })
-            .await
-            .unwrap()
-            .is_ok()
     );
 }
 
