@@ -14,8 +14,21 @@ use crate::{
     web::Web,
 };
 
-/// Whose books are checked: those of these.
-pub(crate) const SERVICES: [&str; 5] = ["cards", "inventory", "shipping", "payments", "orders"];
+/// All of them.
+pub(crate) const SERVICES: [&str; 7] = [
+    "cards",
+    "inventory",
+    "shipping",
+    "payments",
+    "orders",
+    "notifications",
+    "views",
+];
+/// Those that only listen, and are behind the others while something is under way.
+const LISTENERS: [&str; 2] = ["notifications", "views"];
+
+/// How long others wait for what a process had in hand that was killed, in milliseconds.
+const LEASE_MS: &str = "1000";
 
 /// How long anything may take: much longer than it does, for a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -27,8 +40,8 @@ pub(crate) struct Setup {
     pub(crate) backend: Option<Backend>,
     /// Services of which there are two, the second called `orders-2`.
     pub(crate) twice: &'static [&'static str],
-    /// What one service finds in its environment the first time that it starts.
-    pub(crate) armed: Option<(&'static str, &'static str, String)>,
+    /// The service that is killed, and at which place, the first time that it starts.
+    pub(crate) armed: Option<(&'static str, usize)>,
     /// The mistake that all services make.
     pub(crate) mistake: Option<&'static str>,
     /// Orders calls its peers through a proxy.
@@ -72,6 +85,7 @@ impl Fleet {
         let mistake = setup
             .mistake
             .map(|mistake| ("SHOP_MISTAKE", mistake.to_owned()));
+        let lease = [("SHOP_LEASE_MS", LEASE_MS.to_owned())];
         let mut fleet = Self {
             web: Web::new(),
             proxy,
@@ -80,16 +94,16 @@ impl Fleet {
             folder,
             backend: setup.backend.unwrap_or(Backend::Sqlite),
             services: BTreeMap::new(),
-            variables: mistake.into_iter().collect(),
+            variables: lease.into_iter().chain(mistake).collect(),
             ports,
         };
         for service in SERVICES {
             let plan = fleet.plan(service).await;
             let mut variables = fleet.variables.clone();
-            if let Some((armed, variable, value)) = &setup.armed
-                && *armed == service
+            if let Some((armed, place)) = setup.armed
+                && armed == service
             {
-                variables.push((variable, value.clone()));
+                variables.push(("KEEP_CRASH_AT", place.to_string()));
             }
             if let Some(port) = replicas.get(service) {
                 let second = fleet.second(&plan, *port);
@@ -134,7 +148,7 @@ impl Fleet {
                 for peer in ["payments", "inventory", "shipping"] {
                     option(&format!("--{peer}"), at(peer));
                 }
-                option("--lease-ms", "1000".to_owned());
+                option("--lease-ms", LEASE_MS.to_owned());
             }
             _ => {}
         }
@@ -278,19 +292,48 @@ impl Fleet {
         found.unwrap().1
     }
 
-    /// `shop check`, of these services, with these options besides.
+    /// `shop check`, of those whose books are checked, with these options besides.
     pub(crate) fn check(&self, options: &[&str]) -> Output {
+        let books = SERVICES.into_iter().filter(|it| !LISTENERS.contains(it));
+        self.check_of(books, options)
+    }
+
+    fn check_of(
+        &self,
+        services: impl IntoIterator<Item = &'static str>,
+        options: &[&str],
+    ) -> Output {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shop"));
         command.arg("check").args(options);
-        for service in SERVICES {
+        for service in services {
             let url = format!("http://127.0.0.1:{}", self.ports[service]);
             command.args([format!("--{service}"), url]);
         }
         command.output().unwrap()
     }
 
-    /// Waits until nothing is under way, and checks the books.
+    /// Waits until nothing is under way, and checks the books and what customers are told and shown.
     pub(crate) async fn audit(&mut self) -> Result<(), String> {
+        let mut checked = self.settled().await;
+        // Whoever is killed meanwhile gives no answer.
+        for _ in 0..2 {
+            if checked.status.code() == Some(2) {
+                checked = self.settled().await;
+            }
+        }
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match checked.status.code() {
+            Some(0) => Ok(()),
+            Some(1) => Err(said(&checked.stdout)),
+            other => panic!(
+                "{other:?} {}{}",
+                said(&checked.stdout),
+                said(&checked.stderr)
+            ),
+        }
+    }
+
+    async fn settled(&mut self) -> Output {
         // Also those who died a moment ago have to be there.
         for service in SERVICES {
             let url = format!("http://127.0.0.1:{}/readyz", self.ports[service]);
@@ -303,16 +346,6 @@ impl Fleet {
             })
             .await;
         }
-        let checked = self.check(&["--settled", "--wait", "60"]);
-        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        match checked.status.code() {
-            Some(0) => Ok(()),
-            Some(1) => Err(said(&checked.stdout)),
-            other => panic!(
-                "{other:?} {}{}",
-                said(&checked.stdout),
-                said(&checked.stderr)
-            ),
-        }
+        self.check_of(SERVICES, &["--settled", "--wait", "60"])
     }
 }
