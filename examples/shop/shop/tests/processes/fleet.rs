@@ -1,10 +1,19 @@
-use std::{collections::BTreeMap, process::Output, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Command, Output},
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use serde_json::Value;
 use shop_kit::db::file_url;
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    select,
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 use tower_keep_durable::testing::free_port;
 
 use crate::{
@@ -27,6 +36,9 @@ pub(crate) const SERVICES: [&str; 7] = [
 /// Those that only listen, and are behind the others while something is under way.
 const LISTENERS: [&str; 2] = ["notifications", "views"];
 
+/// Those that know two ways to see an order through.
+const TAKE_PART: [&str; 4] = ["inventory", "shipping", "payments", "orders"];
+
 /// How long others wait for what a process had in hand that was killed, in milliseconds.
 const LEASE_MS: &str = "1000";
 
@@ -38,6 +50,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) struct Setup {
     /// On PostgreSQL and NATS in place of SQLite.
     pub(crate) backend: Option<Backend>,
+    /// The services follow each other's events, and orders does not conduct them.
+    pub(crate) is_choreographed: bool,
     /// Services of which there are two, the second called `orders-2`.
     pub(crate) twice: &'static [&'static str],
     /// The service that is killed, and at which place, the first time that it starts.
@@ -98,7 +112,11 @@ impl Fleet {
             ports,
         };
         for service in SERVICES {
-            let plan = fleet.plan(service).await;
+            let mut plan = fleet.plan(service).await;
+            if setup.is_choreographed && TAKE_PART.contains(&service) {
+                let saga = ["--saga", "choreography"].map(str::to_owned);
+                plan.arguments.extend(saga);
+            }
             let mut variables = fleet.variables.clone();
             if let Some((armed, place)) = setup.armed
                 && armed == service
@@ -223,6 +241,17 @@ impl Fleet {
         self.services[name].said()
     }
 
+    /// The same of all services.
+    pub(crate) fn all_said(&self) -> String {
+        self.services.values().map(Service::said).collect()
+    }
+
+    /// Leaves what it kept in files for somebody to look at, and says where.
+    pub(crate) fn keep(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
     /// Starts again who has died.
     pub(crate) fn tend(&mut self) {
         let mut dead = Vec::new();
@@ -246,7 +275,7 @@ impl Fleet {
         let began = Instant::now();
         while !is_so(self).await {
             if began.elapsed() > PATIENCE {
-                let said: String = self.services.values().map(Service::said).collect();
+                let said = self.all_said();
                 panic!("it did not happen within {PATIENCE:?} that {what}\n{said}");
             }
             self.tend();
@@ -295,21 +324,21 @@ impl Fleet {
     /// `shop check`, of those whose books are checked, with these options besides.
     pub(crate) fn check(&self, options: &[&str]) -> Output {
         let books = SERVICES.into_iter().filter(|it| !LISTENERS.contains(it));
-        self.check_of(books, options)
+        self.checking(books, options).output().unwrap()
     }
 
-    fn check_of(
+    fn checking(
         &self,
         services: impl IntoIterator<Item = &'static str>,
         options: &[&str],
-    ) -> Output {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shop"));
+    ) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
         command.arg("check").args(options);
         for service in services {
             let url = format!("http://127.0.0.1:{}", self.ports[service]);
             command.args([format!("--{service}"), url]);
         }
-        command.output().unwrap()
+        command
     }
 
     /// Waits until nothing is under way, and checks the books and what customers are told and shown.
@@ -346,6 +375,14 @@ impl Fleet {
             })
             .await;
         }
-        self.check_of(SERVICES, &["--settled", "--wait", "60"])
+        let mut check = self.checking(SERVICES, &["--settled", "--wait", "60"]);
+        let mut checked = spawn_blocking(move || check.output());
+        // What it waits for may be with one who dies meanwhile.
+        loop {
+            select! {
+                output = &mut checked => return output.unwrap().unwrap(),
+                () = sleep(Duration::from_millis(20)) => self.tend(),
+            }
+        }
     }
 }
