@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Db,
-    db::{Schema, micros},
+    db::{Schema, micros, place},
 };
 
 /// The table behind it, which every database here has.
@@ -43,8 +43,8 @@ impl Lease {
     /// Takes or keeps the lease; false while another has it. It is renewed in the second half of its
     /// time, so that asking often costs nothing.
     pub(crate) async fn hold(&self, db: &Db) -> Result<bool, sqlx::Error> {
-        let now = db.now();
-        if now < self.fresh_until.load(Ordering::Relaxed) {
+        let (now, fresh_until) = (db.now(), self.fresh_until.load(Ordering::Relaxed));
+        if now < fresh_until {
             return Ok(true);
         }
         let held = sqlx::query(
@@ -60,6 +60,9 @@ impl Lease {
         .await?;
         let held = held.rows_affected() == 1;
         if held {
+            if fresh_until == i64::MIN {
+                place("after a lease is taken");
+            }
             let half = micros(self.length) / 2;
             self.fresh_until
                 .store(now.saturating_add(half), Ordering::Relaxed);
@@ -70,11 +73,10 @@ impl Lease {
     /// Gives it back, so that the next need not wait for its end.
     pub(crate) async fn release(&self, db: &Db) -> Result<(), sqlx::Error> {
         self.fresh_until.store(i64::MIN, Ordering::Relaxed);
-        sqlx::query("UPDATE keep_leases SET leased_until = 0 WHERE name = $1 AND owner = $2")
-            .bind(&self.name)
-            .bind(&self.owner)
-            .execute(db.pool())
-            .await
-            .map(drop)
+        let released =
+            sqlx::query("UPDATE keep_leases SET leased_until = 0 WHERE name = $1 AND owner = $2")
+                .bind(&self.name)
+                .bind(&self.owner);
+        db.execute(released).await.map(drop)
     }
 }

@@ -71,27 +71,25 @@ impl Shared {
 
     /// The try was none: nothing was sent.
     pub(super) async fn uncount(&self, event: &Event) -> Result<(), sqlx::Error> {
-        sqlx::query(
+        let uncounted = sqlx::query(
             "UPDATE keep_attempts SET attempts = attempts - 1
              WHERE consumer = $1 AND source = $2 AND id = $3 AND attempts > 0",
         )
         .bind(&self.name)
         .bind(event.source())
-        .bind(event.id())
-        .execute(self.db.pool())
-        .await
-        .map(drop)
+        .bind(event.id());
+        self.db.execute(uncounted).await.map(drop)
     }
 
     /// It was handled: duplicates that come later start to count anew.
     pub(super) async fn forget(&self, event: &Event) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM keep_attempts WHERE consumer = $1 AND source = $2 AND id = $3")
-            .bind(&self.name)
-            .bind(event.source())
-            .bind(event.id())
-            .execute(self.db.pool())
-            .await
-            .map(drop)
+        let forgotten = sqlx::query(
+            "DELETE FROM keep_attempts WHERE consumer = $1 AND source = $2 AND id = $3",
+        )
+        .bind(&self.name)
+        .bind(event.source())
+        .bind(event.id());
+        self.db.execute(forgotten).await.map(drop)
     }
 
     /// Makes a dead letter of it; false if it was handled meanwhile, or is one.

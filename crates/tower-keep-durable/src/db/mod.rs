@@ -22,11 +22,11 @@
 
 mod clock;
 mod open;
+mod place;
 mod schema;
 mod tx;
 mod url;
 
-pub(crate) use self::open::Engine;
 pub use self::{
     clock::{Clock, micros},
     open::{Db, OpenError},
@@ -34,3 +34,4 @@ pub use self::{
     tx::Tx,
     url::file_url,
 };
+pub(crate) use self::{open::Engine, place::place};

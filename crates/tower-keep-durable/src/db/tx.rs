@@ -2,6 +2,8 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{Any, AnyConnection, Transaction};
 
+use super::place;
+
 /// A transaction on either database. Dropped without a commit, it is rolled back.
 ///
 /// Statements run on `&mut *tx`, or `&mut **tx` where `tx` is a `&mut Tx`. A type of its own, because
@@ -20,7 +22,10 @@ impl Tx {
     /// # Errors
     /// The database fails or refuses; after an error that is not a refusal it may be committed.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        self.0.commit().await
+        place("before a commit");
+        self.0.commit().await?;
+        place("after a commit");
+        Ok(())
     }
 
     /// Takes back what was written, and waits until it is; to drop it does so without waiting.

@@ -67,46 +67,41 @@ pub(crate) async fn next_in_lane(
 
 /// Counts a try before it is made; false if another worker has the letter, or it is closed.
 pub(crate) async fn begin(db: &Db, letter: &mut Due) -> Result<bool, sqlx::Error> {
-    let begun = sqlx::query(
+    let begin = sqlx::query(
         "UPDATE keep_letters SET attempts = attempts + 1, tries = tries + 1, last_at = $1
          WHERE id = $2 AND attempts = $3 AND state IN ('released', 'parked')",
     )
     .bind(db.now())
     .bind(letter.id)
-    .bind(letter.attempts)
-    .execute(db.pool())
-    .await?;
+    .bind(letter.attempts);
+    let begun = db.execute(begin).await?;
     letter.attempts += 1;
     letter.tries += 1;
-    Ok(begun.rows_affected() == 1)
+    Ok(begun == 1)
 }
 
 /// It was handled. Whoever says so is right, outdated or not.
 pub(crate) async fn succeed(db: &Db, letter: &Due) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    let replayed = sqlx::query(
         "UPDATE keep_letters SET state = 'replayed', last_at = $1
          WHERE id = $2 AND state IN ('dead', 'released', 'parked')",
     )
     .bind(db.now())
-    .bind(letter.id)
-    .execute(db.pool())
-    .await
-    .map(drop)
+    .bind(letter.id);
+    db.execute(replayed).await.map(drop)
 }
 
 /// It is dead again, unless somebody else has taken it up meanwhile.
 pub(crate) async fn fail(db: &Db, letter: &Due, reason: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    let dead = sqlx::query(
         "UPDATE keep_letters SET state = 'dead', reason = $1, last_at = $2
          WHERE id = $3 AND attempts = $4 AND state IN ('released', 'parked')",
     )
     .bind(reason)
     .bind(db.now())
     .bind(letter.id)
-    .bind(letter.attempts)
-    .execute(db.pool())
-    .await
-    .map(drop)
+    .bind(letter.attempts);
+    db.execute(dead).await.map(drop)
 }
 
 /// Again after `delay`; `uncounted` if the try was none, since nothing was sent.
@@ -118,7 +113,7 @@ pub(crate) async fn put_off(
     uncounted: bool,
 ) -> Result<(), sqlx::Error> {
     let back = i64::from(uncounted);
-    sqlx::query(
+    let later = sqlx::query(
         "UPDATE keep_letters SET due_at = $1, reason = $2, tries = tries - $3
          WHERE id = $4 AND attempts = $5 AND state IN ('released', 'parked')",
     )
@@ -126,10 +121,8 @@ pub(crate) async fn put_off(
     .bind(reason)
     .bind(back)
     .bind(letter.id)
-    .bind(letter.attempts)
-    .execute(db.pool())
-    .await
-    .map(drop)
+    .bind(letter.attempts);
+    db.execute(later).await.map(drop)
 }
 
 /// Deletes at most `limit` of the letters that were closed longer than `retention` ago; how many.

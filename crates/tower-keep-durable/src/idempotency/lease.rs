@@ -3,7 +3,11 @@ use std::time::Duration;
 use tokio::{runtime::Handle, task::AbortHandle, time::sleep};
 
 use super::{Ticket, row};
-use crate::{BoxError, Db, db::micros, observe};
+use crate::{
+    BoxError, Db,
+    db::{micros, place},
+    observe,
+};
 
 /// A [`Ticket`] of the layer whose lease is renewed while this lives. Dropped, the key is free again
 /// unless its execution was finished; the database hears of it a moment later.
@@ -61,8 +65,10 @@ impl Drop for Lease {
         // Should the runtime be gone, the lease runs out.
         self.runtime.spawn(async move {
             let released = async { row::release(&mut *db.pool().acquire().await?, &ticket).await };
+            place("before a key is freed");
             // A database that does not answer: the lease runs out.
             let _ = released.await;
+            place("after a key is freed");
         });
     }
 }

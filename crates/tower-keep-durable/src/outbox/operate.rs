@@ -60,14 +60,12 @@ impl Outbox {
     /// # Errors
     /// There is none, or the database fails.
     pub async fn release(&self, position: i64) -> Result<(), NotSetAside> {
-        let changed = sqlx::query(
+        let released = sqlx::query(
             "UPDATE keep_outbox SET refused = NULL
              WHERE position = $1 AND refused IS NOT NULL AND sent_at IS NULL",
         )
-        .bind(position)
-        .execute(self.db.pool())
-        .await?;
-        self.acted(position, changed.rows_affected())
+        .bind(position);
+        self.acted(position, self.db.execute(released).await?)
     }
 
     /// Gives the refused event at `position` up; what waits behind it goes on without. `by` and `why`
@@ -76,16 +74,14 @@ impl Outbox {
     /// # Errors
     /// There is none, or the database fails.
     pub async fn discard(&self, position: i64, by: &str, why: &str) -> Result<(), NotSetAside> {
-        let changed = sqlx::query(
+        let discarded = sqlx::query(
             "UPDATE keep_outbox SET sent_at = $1, discarded = $2
              WHERE position = $3 AND refused IS NOT NULL AND sent_at IS NULL",
         )
         .bind(self.db.now())
         .bind(format!("{by}: {why}"))
-        .bind(position)
-        .execute(self.db.pool())
-        .await?;
-        self.acted(position, changed.rows_affected())
+        .bind(position);
+        self.acted(position, self.db.execute(discarded).await?)
     }
 
     fn acted(&self, position: i64, changed: u64) -> Result<(), NotSetAside> {

@@ -48,17 +48,16 @@ pub(super) async fn mark_sent(db: &Db, positions: &[i64]) -> Result<(), sqlx::Er
     for position in positions {
         query = query.bind(*position);
     }
-    query.execute(db.pool()).await.map(drop)
+    db.execute(query).await.map(drop)
 }
 
 /// Notes that the bus will never take this one, unless it was sent meanwhile.
 pub(super) async fn set_aside(db: &Db, position: i64, reason: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE keep_outbox SET refused = $1 WHERE position = $2 AND sent_at IS NULL")
-        .bind(reason)
-        .bind(position)
-        .execute(db.pool())
-        .await
-        .map(drop)
+    let aside =
+        sqlx::query("UPDATE keep_outbox SET refused = $1 WHERE position = $2 AND sent_at IS NULL")
+            .bind(reason)
+            .bind(position);
+    db.execute(aside).await.map(drop)
 }
 
 /// Deletes some of what was done with before `before`; how many.

@@ -11,7 +11,10 @@ use super::{
     row::{COLUMNS, Row},
     state::Position,
 };
-use crate::{Db, Tx, db::micros};
+use crate::{
+    Db, Tx,
+    db::{micros, place},
+};
 
 /// What is written of an outcome.
 #[derive(Debug)]
@@ -63,7 +66,9 @@ pub(super) async fn claim(
         let query = sqlx::query(AssertSqlSafe(sql.clone()))
             .bind(now.saturating_add(micros(lease)))
             .bind(now);
+        place("before a saga is claimed");
         if let Some(row) = registry.bind(query).fetch_optional(db.pool()).await? {
+            place("after a saga is claimed");
             return Row::read(&row).map(Some);
         }
     }
@@ -84,12 +89,11 @@ pub(super) async fn renew(db: &Db, row: &Row, lease: Duration) -> Result<bool, s
 
 /// Gives the saga back untouched.
 pub(super) async fn release(db: &Db, row: &Row) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE keep_sagas SET lease_until = 0 WHERE id = $1 AND epoch = $2")
-        .bind(&row.id)
-        .bind(row.epoch)
-        .execute(db.pool())
-        .await
-        .map(drop)
+    let released =
+        sqlx::query("UPDATE keep_sagas SET lease_until = 0 WHERE id = $1 AND epoch = $2")
+            .bind(&row.id)
+            .bind(row.epoch);
+    db.execute(released).await.map(drop)
 }
 
 /// Writes where the saga is now and what led there; false if it is somebody else's by now, and then

@@ -18,10 +18,6 @@ mod server;
 mod sqlite;
 
 pub use self::{
-    crash::{crash_point, crash_points_passed},
-    faults::Faults,
-    port::free_port,
-    postgres::on_postgres,
-    server::server_answers,
-    sqlite::TestDb,
+    crash::crash_point, faults::Faults, port::free_port, postgres::on_postgres,
+    server::server_answers, sqlite::TestDb,
 };

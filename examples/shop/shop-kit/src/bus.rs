@@ -7,7 +7,10 @@ use tower_keep_durable::{
     bus::table::{self, TableConfig},
 };
 
-use crate::{drills::bus::guarded, server::StartError};
+use crate::{
+    drills::{self, bus::guarded},
+    server::StartError,
+};
 
 /// How often who listens looks into a bus that is a database, for what other processes told. Nobody
 /// in the shop notices 20 ms, and looking ten times as often, as is usual on SQLite, would cost the
@@ -48,10 +51,10 @@ async fn open_plain(url: &str, lease: Duration) -> Result<Bus, StartError> {
     let db = Db::open(url, &[table::SCHEMA]).await?;
     let config = TableConfig {
         poll: Some(LOOK),
-        lease,
+        lease: drills::lease(lease),
         ..TableConfig::default()
     };
-    Ok(guarded(Bus::table(&db, config).await?))
+    Ok(Bus::table(&db, config).await?)
 }
 
 /// The feature that a bus of this scheme needs and that is not there.

@@ -14,6 +14,7 @@ use tower_keep_durable::{
 use crate::{
     bus::{LEASE, counts},
     db::Db,
+    drills::lease,
     flow::Flow,
 };
 
@@ -131,7 +132,7 @@ where
     let config = ConsumerConfig {
         concurrency,
         bus_counts: counts(url),
-        ack_wait: LEASE,
+        ack_wait: lease(LEASE),
         ..ConsumerConfig::default()
     };
     let consumer = Consumer::new(db.clone(), bus, name, types, handler).with_config(config);

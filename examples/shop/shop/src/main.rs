@@ -21,7 +21,6 @@ mod load;
 mod options;
 mod phases;
 mod promises;
-mod read_side;
 mod report;
 mod scenario;
 mod screen;

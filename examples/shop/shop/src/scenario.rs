@@ -21,7 +21,7 @@ use crate::{
     options::{Options, Places, Ports},
     phases,
     promises::{self, Crowds},
-    read_side, report,
+    report,
     screen::Screen,
     system::System,
     visitors::Visitors,
@@ -32,6 +32,8 @@ use crate::{
 const CUSTOMER_RATE: u32 = 20;
 /// How long pending orders may take after the last order was sent.
 const SETTLE_WITHIN: Duration = Duration::from_secs(20);
+/// How long what is made of events may be behind them, once no order changes any more.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(25);
 
 /// Plays it.
 pub(crate) async fn play(options: &Options) -> Result<(), StartError> {
@@ -97,7 +99,9 @@ async fn run(options: &Options) -> Result<(), StartError> {
     if !books.is_settled() {
         books.wrong.push("something is still under way".to_owned());
     }
-    books.wrong.extend(read_side::wrong(&system).await?);
+    let read_side = system.read_side();
+    let behind = read_side.wrong(&services.orders, CATCH_UP_WITHIN).await?;
+    books.wrong.extend(behind);
     screen.line("dashboards and messages were compared with the orders");
     let seen = customers.seen();
     let webhooks = system.webhooks.sent();

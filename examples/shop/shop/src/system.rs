@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tower_keep::chaos::ChaosConfig;
 
 use crate::{
-    check::Services,
+    check::{ReadSide, Services},
     options::{Place, Places},
     web::Web,
 };
@@ -123,6 +123,15 @@ impl System {
             inventory: Web::new(self.inventory_address()),
             shipping: Web::new(self.shipping.address()),
             cards: Web::new(self.cards.address()),
+        }
+    }
+
+    /// Who makes something of the events.
+    pub(crate) fn read_side(&self) -> ReadSide {
+        let [notifications, views] = self.listeners().map(Web::new);
+        ReadSide {
+            notifications,
+            views,
         }
     }
 

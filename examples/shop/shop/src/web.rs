@@ -151,7 +151,3 @@ pub(crate) fn list(value: &Value) -> &[Value] {
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
-
-pub(crate) fn number(value: &Value) -> i64 {
-    value.as_i64().unwrap_or_default()
-}

@@ -16,7 +16,6 @@ use super::{
     },
     Point,
 };
-use crate::testing::crash_point;
 
 /// What goes wrong with a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,8 +85,7 @@ pub struct Happened {
 
 /// Makes steps fail and workers die, for tests. Clones are the same.
 ///
-/// A process dies at the n-th point of all if `KEEP_CRASH_AT` is n: see
-/// [`crash_point`](crate::testing::crash_point).
+/// A whole process dies at a commit by [`crash_point`](crate::testing::crash_point).
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     shared: Arc<Shared>,
@@ -156,12 +154,6 @@ impl Faults {
         let at = row.position.cursor;
         let step = row.shape.split(' ').nth(at).unwrap_or_default();
         let step = step.trim_start_matches(['-', '!', '+']);
-        crash_point(match point {
-            Point::Claimed => "saga claimed",
-            Point::Made => "saga made",
-            Point::BeforeCommit => "saga before commit",
-            Point::AfterCommit => "saga after commit",
-        });
         let verb = verb(&row.position);
         let dies = {
             let mut inner = self.inner();

@@ -83,11 +83,6 @@ impl Shop {
         }
     }
 
-    /// Takes over what another process ordered.
-    pub(crate) fn adopt(&mut self, orders: usize) {
-        self.orders = orders;
-    }
-
     /// Another worker of the same sagas, whose first try of `step` waits at the gate.
     pub(crate) fn gated(&self, step: Step) -> (Worker, Arc<Gate>) {
         let gate = Arc::new(Gate::default());

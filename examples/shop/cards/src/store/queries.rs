@@ -1,7 +1,7 @@
 use http::StatusCode;
 use serde::Serialize;
 use shop_kit::{
-    db::{Db, Tx, commit, commit_told},
+    db::{Db, Tx},
     ids::PaymentId,
     page::Page,
     problem::Problem,
@@ -54,7 +54,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        commit(tx).await
+        tx.commit().await
     }
 
     /// Holds the money, or records why not. The id is the key: a repeat finds what there is.
@@ -93,7 +93,7 @@ impl Store {
         };
         let authorization = authorization.ok_or(sqlx::Error::RowNotFound)?;
         self.tell(&mut tx, &authorization).await?;
-        commit_told(tx, &self.webhooks).await?;
+        self.webhooks.commit(tx).await?;
         Ok(authorization)
     }
 
@@ -111,7 +111,7 @@ impl Store {
             if inserted.rows_affected() == 1 {
                 let tombstone = read(&mut tx, id).await?.ok_or(sqlx::Error::RowNotFound)?;
                 self.tell(&mut tx, &tombstone).await?;
-                commit_told(tx, &self.webhooks).await?;
+                self.webhooks.commit(tx).await?;
                 return Ok(tombstone);
             }
         }
@@ -143,7 +143,7 @@ impl Store {
                 ..found
             };
             self.tell(&mut tx, &moved).await?;
-            commit_told(tx, &self.webhooks).await?;
+            self.webhooks.commit(tx).await?;
             return Ok(moved);
         }
     }

@@ -1,5 +1,5 @@
 use shop_kit::{
-    db::{Tx, commit_told},
+    db::Tx,
     drills::{self, mistakes::NO_TOMBSTONE},
     events::{StockCommitted, StockReleased},
     ids::ReservationId,
@@ -32,7 +32,7 @@ impl Store {
             self.tell(&mut tx, &StockCommitted { order, reservation })
                 .await?;
         }
-        commit_told(tx, &self.outbox).await?;
+        self.outbox.commit(tx).await?;
         Ok(Some(match found.status {
             status::COMMITTED => Ok(found),
             status::RELEASED => Err(Refusal::Released),
@@ -56,7 +56,7 @@ impl Store {
             tx.rollback().await?;
             return Ok(found);
         }
-        commit_told(tx, &self.outbox).await?;
+        self.outbox.commit(tx).await?;
         Ok(found)
     }
 }

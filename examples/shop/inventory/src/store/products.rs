@@ -1,6 +1,6 @@
 use serde::Serialize;
 use shop_kit::{
-    db::{Tx, commit, money},
+    db::{Tx, money},
     money::Money,
 };
 
@@ -25,7 +25,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        commit(tx).await
+        tx.commit().await
     }
 
     /// Every product with what is free and what is set aside.

@@ -1,6 +1,6 @@
 use http::StatusCode;
 use shop_kit::{
-    db::{Tx, commit_told},
+    db::Tx,
     drills::{self, mistakes::REFUSAL_FORGOTTEN},
     events::{Line, StockHeld, StockRejected},
     idempotency::{Answer, Begun, Keyed},
@@ -53,7 +53,7 @@ impl Store {
             return Ok(answer);
         }
         self.keys.finish(&mut tx, &ticket, &answer).await?;
-        commit_told(tx, &self.outbox).await?;
+        self.outbox.commit(tx).await?;
         Ok(answer)
     }
 }

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use shop_kit::{
     db::Tx,
-    db::{commit, commit_told},
     events::{OrderCreated, tell},
     flow::Flow,
     idempotency::{Answer, Begun, KeyError, Keyed, Ticket},
@@ -56,7 +55,7 @@ impl Store {
             }
             Begun::Answered(answer) => Accepted::Answered(answer.into()),
         };
-        commit_told(tx, &self.outbox).await?;
+        self.outbox.commit(tx).await?;
         self.sagas.wake();
         Ok(accepted)
     }
@@ -102,7 +101,7 @@ impl Store {
             Err(KeyError::TakenOver) => Ok(()),
             other => {
                 other?;
-                Ok(commit(tx).await?)
+                Ok(tx.commit().await?)
             }
         }
     }

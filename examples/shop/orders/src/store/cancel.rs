@@ -1,4 +1,4 @@
-use shop_kit::{db::commit_told, flow::Flow, ids::OrderId, problem::Problem};
+use shop_kit::{flow::Flow, ids::OrderId, problem::Problem};
 use tower_keep_durable::saga::Saga;
 
 use super::{ChangeError, Store};
@@ -40,7 +40,7 @@ impl Store {
             }
             _ => None,
         };
-        commit_told(tx, &self.outbox).await?;
+        self.outbox.commit(tx).await?;
         self.sagas.wake();
         Ok(started)
     }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use shop_kit::{
-    db::{commit_told, decode, micros},
+    db::{decode, micros},
     ids::OrderId,
 };
 
@@ -34,7 +34,7 @@ impl Store {
         let mut tx = self.db.begin_write().await?;
         match self.change(&mut tx, id, Order::expire).await {
             Ok(_) => {
-                commit_told(tx, &self.outbox).await?;
+                self.outbox.commit(tx).await?;
                 Ok(true)
             }
             Err(ChangeError::NotNow(_)) => Ok(false),

@@ -1,5 +1,4 @@
 use shop_kit::{
-    db::commit,
     idempotency::{Answer, Begun, KeyError, Keyed, Ticket},
     problem::Problem,
 };
@@ -30,7 +29,7 @@ impl Store {
         let ticket = match self.keys.begin(&mut tx, keyed).await? {
             Begun::Fresh(ticket) => ticket,
             Begun::Abandoned(ticket, _) => {
-                commit(tx).await?;
+                tx.commit().await?;
                 return Ok(Accepted::Again(ticket));
             }
             Begun::Answered(answer) => return Ok(Accepted::Answered(answer.into())),
@@ -49,7 +48,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if inserted.rows_affected() == 1 {
-            commit(tx).await?;
+            tx.commit().await?;
             return Ok(Accepted::Fresh(ticket));
         }
         let refusal = match row::load(&mut tx, request.id).await? {
@@ -59,7 +58,7 @@ impl Store {
         };
         let answer = Answer::from(Problem::from(refusal));
         self.keys.finish(&mut tx, &ticket, &answer).await?;
-        commit(tx).await?;
+        tx.commit().await?;
         Ok(Accepted::Answered(answer))
     }
 
@@ -71,7 +70,7 @@ impl Store {
             Err(KeyError::TakenOver) => Ok(()),
             other => {
                 other?;
-                Ok(commit(tx).await?)
+                Ok(tx.commit().await?)
             }
         }
     }

@@ -1,9 +1,6 @@
 use std::time::Duration;
 
-use shop_kit::{
-    db::{commit, micros},
-    ids::PaymentId,
-};
+use shop_kit::{db::micros, drills::crash_point, ids::PaymentId};
 
 use super::{
     Store,
@@ -29,6 +26,9 @@ impl Store {
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(self.db.pool())
         .await?;
+        if !rows.is_empty() {
+            crash_point("after intents are taken");
+        }
         rows.into_iter().map(row::payment).collect()
     }
 
@@ -51,6 +51,6 @@ impl Store {
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
-        commit(tx).await
+        tx.commit().await
     }
 }

@@ -1,5 +1,5 @@
 use shop_kit::{
-    db::{Tx, commit_told},
+    db::Tx,
     events::{
         PaymentAuthorized, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided, tell,
     },
@@ -19,7 +19,7 @@ impl Store {
     pub(crate) async fn learn(&self, report: &Report) -> Result<Option<Payment>, sqlx::Error> {
         let mut tx = self.db.begin_write().await?;
         let payment = self.learn_within(&mut tx, report).await?;
-        commit_told(tx, &self.outbox).await?;
+        self.outbox.commit(tx).await?;
         // A wish may have become an intent.
         if payment
             .as_ref()

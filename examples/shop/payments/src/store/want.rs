@@ -1,7 +1,4 @@
-use shop_kit::{
-    db::{Tx, commit},
-    ids::PaymentId,
-};
+use shop_kit::{db::Tx, ids::PaymentId};
 
 use super::{Store, row};
 use crate::domain::{Move, Payment, Refusal, Status, Verb};
@@ -25,7 +22,7 @@ impl Store {
     pub(crate) async fn want(&self, verb: Verb, id: PaymentId) -> Result<Wanted, sqlx::Error> {
         let mut tx = self.db.begin_write().await?;
         let wanted = want_within(&mut tx, verb, id, self.due_at()).await?;
-        commit(tx).await?;
+        tx.commit().await?;
         Ok(wanted)
     }
 }

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use shop_kit::db::commit_told;
 use tower_keep_durable::{Event, inbox};
 
 use super::Store;
@@ -24,7 +23,7 @@ impl Store {
             return Ok(false);
         }
         self.learn_within(&mut tx, report).await?;
-        commit_told(tx, &self.outbox).await?;
+        self.outbox.commit(tx).await?;
         Ok(true)
     }
 

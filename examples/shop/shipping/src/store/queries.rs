@@ -1,5 +1,5 @@
 use shop_kit::{
-    db::{Db, Tx, commit, commit_told, decode},
+    db::{Db, Tx, decode},
     events::{ShipmentCancelled, ShipmentCreated, ShipmentDispatched, Told, tell},
     ids::{OrderId, ShipmentId},
     page::Page,
@@ -61,7 +61,7 @@ impl Store {
                 self.commit(tx, &ShipmentCancelled { order, shipment })
                     .await?;
             }
-            _ => commit(tx).await?,
+            _ => tx.commit().await?,
         }
         Ok(match shipment.status {
             Status::Dispatched => Err(Refusal::Dispatched),
@@ -116,7 +116,7 @@ impl Store {
     /// Commits the change together with what is told of it.
     async fn commit(&self, mut tx: Tx, told: &impl Told) -> Result<(), sqlx::Error> {
         self.outbox.append(&mut tx, &tell(NAME, told)).await?;
-        commit_told(tx, &self.outbox).await
+        self.outbox.commit(tx).await
     }
 }
 

@@ -1,5 +1,5 @@
-//! A bus with places at which its process may be killed: before and after each publication, and before
-//! and after each acknowledgement.
+//! A broker with places at which the process may be killed: before and after each publication, and
+//! before and after each acknowledgement.
 
 use std::{fmt, time::Duration};
 

@@ -5,21 +5,37 @@
 //!
 //! | variable | what |
 //! |---|---|
-//! | `SHOP_CRASH_AT=n` | the process is killed (SIGKILL) at the n-th [place](crash_point) it comes by |
+//! | `KEEP_CRASH_AT=n` | the process is killed (SIGKILL) at the n-th place it comes by |
+//! | `SHOP_LEASE_MS=n` | others wait so long for whoever was killed, and not as long as usually |
 //! | `SHOP_MISTAKE=name` | it makes this [mistake](mistakes); the drills must find it |
+//!
+//! A place is before and after each commit, which the durable companion knows, see
+//! `tower_keep_durable::testing::crash_point`; before and after each call of a peer; and where a broker is
+//! the bus, before and after each publication and acknowledgement. On a bus of tables these are commits.
+
+use std::time::Duration;
 
 #[cfg(feature = "drills")]
 mod armed;
 pub(crate) mod bus;
 
-/// A place at which the process may be killed: around every commit, call and publication of the shop's
-/// own code. The engine's own commits have such places too, see `tower_keep_durable::testing`.
+/// A place at which the process may be killed: around what a service does to others, and what it commits
+/// without the durable companion.
 #[inline]
 pub fn crash_point(name: &str) {
     #[cfg(feature = "drills")]
-    armed::crash_point(name);
+    tower_keep_durable::testing::crash_point(name);
     #[cfg(not(feature = "drills"))]
     let _ = name;
+}
+
+/// How long others wait for a process that says nothing: this long, unless a drill has not the time.
+#[inline]
+pub(crate) fn lease(usual: Duration) -> Duration {
+    #[cfg(feature = "drills")]
+    return armed::lease().unwrap_or(usual);
+    #[cfg(not(feature = "drills"))]
+    usual
 }
 
 /// Whether this mistake is to be made, one of [`mistakes`].

@@ -4,7 +4,7 @@ use clap::Args;
 use http::Uri;
 use shop_kit::cli;
 
-use super::{Services, books, tell};
+use super::{Books, ReadSide, Services, books, tell};
 use crate::web::Web;
 
 /// Checks the books of services that run somewhere: no money and no stock was lost or doubled, also
@@ -33,6 +33,14 @@ pub(crate) struct CheckOptions {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8190", value_parser = cli::peer)]
     cards: Uri,
 
+    /// Where the notification service is: its messages are compared as well, once nothing is under way.
+    #[arg(long, value_name = "URL", requires = "views", value_parser = cli::peer)]
+    notifications: Option<Uri>,
+
+    /// Where the views are, which are compared as well.
+    #[arg(long, value_name = "URL", requires = "notifications", value_parser = cli::peer)]
+    views: Option<Uri>,
+
     /// How many seconds to wait for what is under way.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=3600))]
     wait: u64,
@@ -56,8 +64,7 @@ impl CheckOptions {
             shipping: Web::at(&self.shipping),
             cards: Web::at(&self.cards),
         };
-        let books = books::check(&services, Duration::from_secs(self.wait)).await;
-        let mut books = match books {
+        let mut books = match self.look(&services).await {
             Ok(books) => books,
             Err(error) => {
                 eprintln!("error: {error}");
@@ -75,5 +82,22 @@ impl CheckOptions {
             tell::lines(&books);
         }
         ExitCode::from(u8::from(!books.wrong.is_empty()))
+    }
+
+    async fn look(&self, services: &Services) -> Result<Books, String> {
+        let wait = Duration::from_secs(self.wait);
+        let mut books = books::check(services, wait).await?;
+        if let (Some(notifications), Some(views), true) =
+            (&self.notifications, &self.views, books.is_settled())
+        {
+            let read_side = ReadSide {
+                notifications: Web::at(notifications),
+                views: Web::at(views),
+            };
+            books
+                .wrong
+                .extend(read_side.wrong(&services.orders, wait).await?);
+        }
+        Ok(books)
     }
 }

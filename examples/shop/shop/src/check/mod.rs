@@ -14,12 +14,16 @@
 //! - A payment, an authorization or a reservation never comes back to a state it was in. Where the list is
 //!   the same before and after, nothing happened in between, and sums over it must agree ([`sums`]).
 //!
+//! What notifications and views make of the events is compared with the orders ([`read_side`]) where it is asked
+//! for and nothing is under way.
+//!
 //! What is under way is said to be: it is neither right nor wrong yet.
 
 mod across;
 mod books;
 mod command;
 mod purse;
+mod read_side;
 mod reading;
 mod rows;
 mod sums;
@@ -30,6 +34,7 @@ pub(crate) use self::{
     books::{Books, check, during},
     command::CheckOptions,
     purse::Purse,
+    read_side::ReadSide,
     reading::Services,
 };
 

@@ -63,7 +63,7 @@ impl Services {
 }
 
 /// All rows of a list, piece by piece.
-async fn all<T: Row + DeserializeOwned>(
+pub(super) async fn all<T: Row + DeserializeOwned>(
     service: &Web,
     name: &str,
     path: &str,
@@ -88,7 +88,11 @@ async fn all<T: Row + DeserializeOwned>(
     }
 }
 
-async fn one<T: DeserializeOwned>(service: &Web, name: &str, path: &str) -> Result<T, String> {
+pub(super) async fn one<T: DeserializeOwned>(
+    service: &Web,
+    name: &str,
+    path: &str,
+) -> Result<T, String> {
     let fail = |why: &str| format!("{name} at {}{path}: {why}", service.base());
     // A name of its own: whoever checks has no share in the rate of customers.
     let reply = service.by("check").get(path).await;

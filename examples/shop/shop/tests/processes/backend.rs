@@ -4,7 +4,7 @@ use std::{
     path::Path,
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join_all};
 use shop_kit::db::file_url;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tower_keep_durable::testing::server_answers;
@@ -59,12 +59,11 @@ pub(crate) async fn on_servers_with<F: Future>(
     let name = format!("keep_shop_{}", uuid::Uuid::now_v7().simple());
     let test = test(Backend::Servers(name.clone(), broker));
     let ended = AssertUnwindSafe(test).catch_unwind().await;
-    for service in SERVICES {
-        obey(format!(
-            "DROP DATABASE IF EXISTS {name}_{service} WITH (FORCE)"
-        ))
-        .await;
-    }
+    // Each waits for a checkpoint: all for the same.
+    let databases = SERVICES.map(|service| format!("{name}_{service}"));
+    let dropped =
+        databases.map(|name| obey(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+    join_all(dropped).await;
     broker.delete(&name).await;
     match ended {
         Ok(ended) => Some(ended),

@@ -13,11 +13,13 @@ const RABBITMQ: &str = "127.0.0.1:5672";
 /// Fewer than by default: each is a quorum queue of each service, which takes a tenth of a second to make.
 const PARTITIONS: u32 = 4;
 /// Who has queues there.
-const GROUPS: [&str; 4] = [
+const GROUPS: [&str; 6] = [
     "orders-flow",
     "inventory-flow",
     "payments-flow",
     "shipping-flow",
+    "notifications",
+    "views",
 ];
 
 impl Broker {

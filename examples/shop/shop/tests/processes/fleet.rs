@@ -1,10 +1,19 @@
-use std::{collections::BTreeMap, process::Output, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Command, Output},
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use serde_json::Value;
 use shop_kit::{db::file_url, flow::Flow};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    select,
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 use tower_keep_durable::testing::free_port;
 
 use crate::{
@@ -14,8 +23,24 @@ use crate::{
     web::Web,
 };
 
-/// Whose books are checked: those of these.
-pub(crate) const SERVICES: [&str; 5] = ["cards", "inventory", "shipping", "payments", "orders"];
+/// All of them.
+pub(crate) const SERVICES: [&str; 7] = [
+    "cards",
+    "inventory",
+    "shipping",
+    "payments",
+    "orders",
+    "notifications",
+    "views",
+];
+/// Those that only listen, and are behind the others while something is under way.
+const LISTENERS: [&str; 2] = ["notifications", "views"];
+
+/// Those that know two ways to see an order through.
+const TAKE_PART: [&str; 4] = ["inventory", "shipping", "payments", "orders"];
+
+/// How long others wait for what a process had in hand that was killed, in milliseconds.
+const LEASE_MS: &str = "1000";
 
 /// How long anything may take: much longer than it does, for a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -30,8 +55,8 @@ pub(crate) struct Setup {
     pub(crate) backend: Option<Backend>,
     /// Services of which there are two, the second called `orders-2`.
     pub(crate) twice: &'static [&'static str],
-    /// What one service finds in its environment the first time that it starts.
-    pub(crate) armed: Option<(&'static str, &'static str, String)>,
+    /// The service that is killed, and at which place, the first time that it starts.
+    pub(crate) armed: Option<(&'static str, usize)>,
     /// The mistake that all services make.
     pub(crate) mistake: Option<&'static str>,
     /// Orders calls its peers through a proxy.
@@ -78,6 +103,7 @@ impl Fleet {
         let mistake = setup
             .mistake
             .map(|mistake| ("SHOP_MISTAKE", mistake.to_owned()));
+        let lease = [("SHOP_LEASE_MS", LEASE_MS.to_owned())];
         let mut fleet = Self {
             web: Web::new(),
             proxy,
@@ -87,16 +113,16 @@ impl Fleet {
             backend: setup.backend.unwrap_or(Backend::Sqlite),
             flow: setup.flow,
             services: BTreeMap::new(),
-            variables: mistake.into_iter().collect(),
+            variables: lease.into_iter().chain(mistake).collect(),
             ports,
         };
         for service in SERVICES {
             let plan = fleet.plan(service).await;
             let mut variables = fleet.variables.clone();
-            if let Some((armed, variable, value)) = &setup.armed
-                && *armed == service
+            if let Some((armed, place)) = setup.armed
+                && armed == service
             {
-                variables.push((variable, value.clone()));
+                variables.push(("KEEP_CRASH_AT", place.to_string()));
             }
             if let Some(port) = replicas.get(service) {
                 let second = fleet.second(&plan, *port);
@@ -130,6 +156,8 @@ impl Fleet {
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         if service != "cards" {
             option("--bus", self.backend.bus(self.folder.path()));
+        }
+        if TAKE_PART.contains(&service) {
             option("--saga", self.flow.to_string());
         }
         match service {
@@ -146,7 +174,7 @@ impl Fleet {
                 for peer in ["payments", "inventory", "shipping"] {
                     option(&format!("--{peer}"), at(peer));
                 }
-                option("--lease-ms", "1000".to_owned());
+                option("--lease-ms", LEASE_MS.to_owned());
             }
             _ => {}
         }
@@ -221,6 +249,17 @@ impl Fleet {
         self.services[name].said()
     }
 
+    /// The same of all services.
+    pub(crate) fn all_said(&self) -> String {
+        self.services.values().map(Service::said).collect()
+    }
+
+    /// Leaves what it kept in files for somebody to look at, and says where.
+    pub(crate) fn keep(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
     /// Starts again who has died.
     pub(crate) fn tend(&mut self) {
         let mut dead = Vec::new();
@@ -244,7 +283,7 @@ impl Fleet {
         let began = Instant::now();
         while !is_so(self).await {
             if began.elapsed() > PATIENCE {
-                let said: String = self.services.values().map(Service::said).collect();
+                let said = self.all_said();
                 panic!("it did not happen within {PATIENCE:?} that {what}\n{said}");
             }
             self.tend();
@@ -290,19 +329,48 @@ impl Fleet {
         found.unwrap().1
     }
 
-    /// `shop check`, of these services, with these options besides.
+    /// `shop check`, of those whose books are checked, with these options besides.
     pub(crate) fn check(&self, options: &[&str]) -> Output {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shop"));
+        let books = SERVICES.into_iter().filter(|it| !LISTENERS.contains(it));
+        self.checking(books, options).output().unwrap()
+    }
+
+    fn checking(
+        &self,
+        services: impl IntoIterator<Item = &'static str>,
+        options: &[&str],
+    ) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
         command.arg("check").args(options);
-        for service in SERVICES {
+        for service in services {
             let url = format!("http://127.0.0.1:{}", self.ports[service]);
             command.args([format!("--{service}"), url]);
         }
-        command.output().unwrap()
+        command
     }
 
-    /// Waits until nothing is under way, and checks the books.
+    /// Waits until nothing is under way, and checks the books and what customers are told and shown.
     pub(crate) async fn audit(&mut self) -> Result<(), String> {
+        let mut checked = self.settled().await;
+        // Whoever is killed meanwhile gives no answer.
+        for _ in 0..2 {
+            if checked.status.code() == Some(2) {
+                checked = self.settled().await;
+            }
+        }
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match checked.status.code() {
+            Some(0) => Ok(()),
+            Some(1) => Err(said(&checked.stdout)),
+            other => panic!(
+                "{other:?} {}{}",
+                said(&checked.stdout),
+                said(&checked.stderr)
+            ),
+        }
+    }
+
+    async fn settled(&mut self) -> Output {
         // Also those who died a moment ago have to be there.
         for service in SERVICES {
             let url = format!("http://127.0.0.1:{}/readyz", self.ports[service]);
@@ -315,16 +383,14 @@ impl Fleet {
             })
             .await;
         }
-        let checked = self.check(&["--settled", "--wait", "60"]);
-        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        match checked.status.code() {
-            Some(0) => Ok(()),
-            Some(1) => Err(said(&checked.stdout)),
-            other => panic!(
-                "{other:?} {}{}",
-                said(&checked.stdout),
-                said(&checked.stderr)
-            ),
+        let mut check = self.checking(SERVICES, &["--settled", "--wait", "60"]);
+        let mut checked = spawn_blocking(move || check.output());
+        // What it waits for may be with one who dies meanwhile.
+        loop {
+            select! {
+                output = &mut checked => return output.unwrap().unwrap(),
+                () = sleep(Duration::from_millis(20)) => self.tend(),
+            }
         }
     }
 }

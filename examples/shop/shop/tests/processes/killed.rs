@@ -1,8 +1,11 @@
 //! A service is killed at its n-th place, for every n that there is, and started again: the story ends
 //! as if nothing had happened.
 //!
-//! A run of the tests takes some places of each service; `SHOP_SWEEP=all` takes all of them, and
-//! `SHOP_SWEEP=all-servers` the same on PostgreSQL and NATS.
+//! A place is before and after each commit, call, and on a broker each publication and acknowledgement.
+//! A run of the tests takes some places of each service; `SHOP_SWEEP=all` takes all of them,
+//! `SHOP_SWEEP=all-choreography` the same where the services follow each other's events, and
+//! `SHOP_SWEEP=all-servers` on PostgreSQL and NATS; `SHOP_SWEEP_EVERY=7` takes every seventh,
+//! `SHOP_SWEEP_FROM=100` begins there.
 
 use std::env;
 
@@ -12,59 +15,60 @@ use crate::{
     story,
 };
 
-/// The places of the shop's own code, and those of the engine.
-const PLACES: &str = "SHOP_CRASH_AT";
-const ENGINE: &str = "KEEP_CRASH_AT";
+/// A service comes by some more places or fewer from run to run, as its tasks meet. So many that nobody
+/// came by are the end.
+const BEYOND: usize = 3;
 
 /// Plays the story with one death; false if there are not so many places, and nobody died. A sweep says
 /// how far it is.
-async fn dies(
-    backend: Option<Backend>,
-    service: &'static str,
-    variable: &'static str,
-    at: usize,
-) -> bool {
-    let setup = Setup {
-        backend,
-        armed: Some((service, variable, at.to_string())),
-        ..Setup::default()
-    };
-    let mut fleet = Fleet::start(setup).await;
-    let played = story::play(&mut fleet).await;
-    let place = format!("{service}, {variable}={at}");
-    let said = fleet.said(service);
+async fn dies(setup: Setup, service: &'static str, at: usize) -> bool {
+    let armed = Some((service, at));
+    let mut fleet = Fleet::start(Setup { armed, ..setup }).await;
+    let mut played = story::play(&mut fleet).await;
+    let (said, line) = (fleet.said(service), format!("crash point {at}: "));
+    let died = said.lines().find(|said| said.starts_with(&line));
+    if played.is_ok() && died.is_some() && fleet.deaths.is_empty() {
+        // It died when all had been looked at.
+        played = fleet.audit().await;
+    }
     if let Err(wrong) = played {
-        panic!("{place}: {wrong}\n{said}");
+        let (said, kept) = (fleet.all_said(), fleet.keep());
+        panic!("{service}, place {at}: {wrong}\n{said}\nits databases are kept: {kept:?}");
     }
-    // The engine aborts, which is as sudden: nothing is unwound, flushed or told.
-    let signal = if variable == ENGINE { 6 } else { 9 };
-    let deaths = fleet.deaths.clone();
-    let line = if variable == ENGINE {
-        "crash point"
-    } else {
-        "killed at place"
-    };
-    let is_dead = said.contains(&format!("{line} {at}: "));
     if env::var_os("SHOP_SWEEP").is_some() {
-        let at = said.lines().find(|said| said.starts_with(line));
-        eprintln!("{service}: {}", at.unwrap_or("no such place"));
+        eprintln!("{service}: {}", died.unwrap_or("no such place"));
     }
-    match is_dead {
-        true => assert_eq!(deaths, [(service.to_owned(), signal)], "{place}"),
-        false => assert_eq!(deaths, [], "{place}"),
+    match died {
+        Some(_) => assert_eq!(fleet.deaths, [(service.to_owned(), 9)], "place {at}"),
+        None => assert_eq!(fleet.deaths, [], "{service}, place {at}"),
     }
-    is_dead
+    died.is_some()
+}
+
+fn servers(backend: Backend) -> Setup {
+    Setup {
+        backend: Some(backend),
+        ..Setup::default()
+    }
+}
+
+fn choreography() -> Setup {
+    Setup {
+        flow: Flow::Choreography,
+        ..Setup::default()
+    }
 }
 
 /// All places of a service if all are asked for, or these.
-async fn sweep(service: &'static str, variable: &'static str, some: &[usize]) {
+async fn sweep(service: &'static str, some: &[usize]) {
     let asked = env::var("SHOP_SWEEP").unwrap_or_default();
     let dies_on = async |at| match &*asked {
         "all-servers" => {
-            let death = on_servers(|backend| dies(Some(backend), service, variable, at));
+            let death = on_servers(|backend| dies(servers(backend), service, at));
             death.await.expect("the servers that were asked for")
         }
-        _ => dies(None, service, variable, at).await,
+        "all-choreography" => dies(choreography(), service, at).await,
+        _ => dies(Setup::default(), service, at).await,
     };
     if asked.is_empty() {
         for at in some {
@@ -72,42 +76,71 @@ async fn sweep(service: &'static str, variable: &'static str, some: &[usize]) {
         }
         return;
     }
-    let mut deaths = 0;
-    while dies_on(deaths + 1).await {
-        deaths += 1;
+    let number = |name| env::var(name).map_or(1, |number| number.parse().unwrap());
+    let (from, every) = (number("SHOP_SWEEP_FROM"), number("SHOP_SWEEP_EVERY"));
+    let (mut deaths, mut beyond) = (0, 0);
+    for at in (from..).step_by(every) {
+        match dies_on(at).await {
+            true => (deaths, beyond) = (deaths + 1, 0),
+            false => beyond += 1,
+        }
+        if beyond == BEYOND {
+            break;
+        }
     }
-    eprintln!("{service}: {deaths} deaths, {variable}");
-    assert!(deaths > 10, "{service} has more places than {deaths}");
+    eprintln!("{service}: {deaths} deaths");
+    assert!(
+        from + deaths * every > 10,
+        "{service} has more places than {deaths}"
+    );
 }
 
 #[tokio::test]
-async fn orders_is_killed_at_its_calls_and_commits() {
-    sweep("orders", PLACES, &[4, 17]).await;
-}
-
-#[tokio::test]
-async fn orders_dies_at_the_commits_of_its_sagas() {
-    sweep("orders", ENGINE, &[11, 27]).await;
+async fn orders_is_killed() {
+    sweep("orders", &[43, 195]).await;
 }
 
 #[tokio::test]
 async fn payments_is_killed() {
-    sweep("payments", PLACES, &[2, 13]).await;
+    sweep("payments", &[33, 118]).await;
 }
 
 #[tokio::test]
 async fn inventory_is_killed() {
-    sweep("inventory", PLACES, &[4, 9]).await;
+    sweep("inventory", &[29]).await;
 }
 
 #[tokio::test]
 async fn shipping_is_killed() {
-    sweep("shipping", PLACES, &[2]).await;
+    sweep("shipping", &[18]).await;
 }
 
 #[tokio::test]
 async fn cards_is_killed() {
-    sweep("cards", PLACES, &[6]).await;
+    sweep("cards", &[16]).await;
+}
+
+#[tokio::test]
+async fn notifications_is_killed() {
+    sweep("notifications", &[25]).await;
+}
+
+#[tokio::test]
+async fn views_is_killed() {
+    sweep("views", &[132]).await;
+}
+
+#[tokio::test]
+async fn who_takes_part_in_choreography() {
+    if env::var("SHOP_SWEEP").is_ok() {
+        return; // All of it is asked for above.
+    }
+    for (service, at) in [("orders", 151), ("inventory", 95)] {
+        assert!(
+            dies(choreography(), service, at).await,
+            "{service} has no place {at}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -115,13 +148,8 @@ async fn on_postgresql_and_nats() {
     if env::var("SHOP_SWEEP").is_ok() {
         return; // All of it is asked for above.
     }
-    for (service, variable, at) in [
-        ("orders", PLACES, 9),
-        ("orders", ENGINE, 15),
-        ("payments", PLACES, 5),
-        ("inventory", PLACES, 6),
-    ] {
-        let death = on_servers(|backend| dies(Some(backend), service, variable, at)).await;
+    for (service, at) in [("orders", 60), ("payments", 15), ("views", 19)] {
+        let death = on_servers(|backend| dies(servers(backend), service, at)).await;
         assert_ne!(death, Some(false), "{service} has no place {at}");
     }
 }
