@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{
     BusError, Mode,
     table::{self, TableConfig},
@@ -11,7 +13,7 @@ impl Bus {
     /// |---|---|
     /// | `memory:` | in this process, see [`memory`](super::memory) |
     /// | `sqlite:path`, `postgres://user@host/database` | a database of its own, see [`table`](super::table) |
-    /// | `nats://user:password@host:4222/bus` | the feature `nats`; commas between several hosts |
+    /// | `nats://user:password@host:4222/bus` | the feature `nats`; commas between several hosts; `?lease_ms=3000` for how long a delivery is left to who says nothing |
     /// | `amqp://user:password@host:5672/bus` | the feature `rabbitmq`; `amqps` for TLS; `?vhost=name` |
     /// | `kafka://host:9092/bus` | the feature `kafka`; commas between several hosts |
     ///
@@ -34,6 +36,12 @@ impl Bus {
             Some((scheme @ ("nats" | "amqp" | "amqps" | "kafka"), rest)) => {
                 let place = Place::read(rest)?;
                 match scheme {
+                    _ if place.vhost.is_some() && !scheme.starts_with("amqp") => {
+                        Err(wrong("may have vhost= with amqp only"))
+                    }
+                    _ if place.lease.is_some() && scheme != "nats" => {
+                        Err(wrong("may have lease_ms= with nats only"))
+                    }
                     "nats" => nats(place),
                     "kafka" => kafka(place),
                     _ => rabbitmq(scheme, place),
@@ -57,6 +65,7 @@ struct Place<'a> {
     bus: &'a str,
     partitions: Option<u32>,
     vhost: Option<&'a str>,
+    lease: Option<Duration>,
     mode: Mode,
 }
 
@@ -74,6 +83,7 @@ impl<'a> Place<'a> {
             bus,
             partitions: None,
             vhost: None,
+            lease: None,
             mode: Mode::default(),
         };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -83,13 +93,18 @@ impl<'a> Place<'a> {
                     place.partitions =
                         Some(count.ok_or_else(|| wrong("partitions must be 1 or more"))?);
                 }
+                Some(("lease_ms", lease)) => {
+                    let lease = lease.parse().ok().filter(|lease| *lease > 0);
+                    let lease = lease.ok_or_else(|| wrong("lease_ms must be 1 or more"))?;
+                    place.lease = Some(Duration::from_millis(lease));
+                }
                 Some(("vhost", name)) => place.vhost = Some(name),
                 Some(("mode", "structured")) => place.mode = Mode::Structured,
                 Some(("mode", "binary")) => place.mode = Mode::Binary,
                 Some(("mode", _)) => return Err(wrong("must say mode=structured or mode=binary")),
                 _ => {
                     return Err(wrong(
-                        "may have partitions=, mode= and vhost=, nothing else",
+                        "may have partitions=, mode=, vhost= and lease_ms=, nothing else",
                     ));
                 }
             }
@@ -102,6 +117,7 @@ impl<'a> Place<'a> {
 fn nats(place: Place<'_>) -> Result<Bus, BusError> {
     let mut config = super::nats::NatsConfig::new(place.hosts, place.bus);
     config.partitions = place.partitions.unwrap_or(config.partitions);
+    config.lease = place.lease.unwrap_or(config.lease);
     config.mode = place.mode;
     Ok(Bus::new(super::nats::Nats::new(config)))
 }

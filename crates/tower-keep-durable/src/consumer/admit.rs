@@ -32,7 +32,7 @@ impl Shared {
     pub(super) async fn admit(&self, delivery: &Delivery) -> Result<Admission, sqlx::Error> {
         let now = self.db.now();
         let event = delivery.event();
-        let counted = delivery.is_counted() || self.config.bus_counts;
+        let counted = delivery.is_counted();
         let fresh = counted && delivery.attempt() <= 1;
         if fresh && !waits(&self.db, &self.name, event).await? {
             return Ok(Admission::Handle(Tries {

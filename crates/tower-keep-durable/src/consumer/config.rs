@@ -23,10 +23,6 @@ pub struct ConsumerConfig {
     /// How long what is in hand may take when the consumer stops. Default 20 s, less than most
     /// orchestrators wait before they kill; what is cut off then is delivered again.
     pub drain: Duration,
-    /// Whether the bus keeps count of deliveries although they do not [say so](crate::bus::Delivery::counted), as
-    /// those of a backend of your own may not. Then an event that is handled the first time costs no
-    /// write beside its handler's. Default false: those of tables, NATS and RabbitMQ say so.
-    pub bus_counts: bool,
     /// How often letters that another process released are looked for, and what waits for a backoff.
     /// Default 1 s.
     pub poll: Duration,
@@ -56,7 +52,6 @@ impl Default for ConsumerConfig {
             not_sent: Duration::from_secs(1),
             ack_wait: Duration::from_secs(30),
             drain: Duration::from_secs(20),
-            bus_counts: false,
             poll: Duration::from_secs(1),
             lease: Duration::from_secs(30),
             inbox_retention: DAY * 15,

@@ -42,6 +42,9 @@ async fn what_is_wrong_with_a_url_is_told() {
         ("nats://a/shop?partitions=0", "partitions must be"),
         ("nats://a/shop?colour=red", "nothing else"),
         ("nats://a/shop?mode=loud", "mode=structured or mode=binary"),
+        ("nats://a/shop?lease_ms=0", "lease_ms must be 1 or more"),
+        ("amqp://a/shop?lease_ms=3000", "lease_ms= with nats only"),
+        ("kafka://a/shop?vhost=b", "vhost= with amqp only"),
     ] {
         let message = told(url).await;
         assert!(message.contains(how), "{url}: {message}");

@@ -48,7 +48,7 @@ pub async fn build(config: &Config) -> Result<App, StartError> {
     let db = Db::open(&config.database, store::SCHEMA).await?;
     let bus = bus::open(&config.bus).await?;
     let store = store::Store::new(&db);
-    let workers = workers::start(&store, &config.bus, bus).await?;
+    let workers = workers::start(&store, bus).await?;
     let service = Service {
         name: NAME,
         version: env!("CARGO_PKG_VERSION"),

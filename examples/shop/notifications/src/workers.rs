@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// Starts them. Must be called within a tokio runtime.
-pub(crate) async fn start(store: &Store, url: &str, bus: Bus) -> Result<Workers, BusError> {
+pub(crate) async fn start(store: &Store, bus: Bus) -> Result<Workers, BusError> {
     let inbox = Inbox::new(store.db.clone(), Notify::new(&store.db)).waking(store.outbox.clone());
-    let consumer = consume(&store.db, url, bus.clone(), Types::of(KINDS), inbox).await?;
+    let consumer = consume(&store.db, bus.clone(), Types::of(KINDS), inbox).await?;
     let mut workers = publish(&store.outbox, bus);
     workers.spawn(consumer);
     Ok(workers)

@@ -51,8 +51,8 @@ pub(crate) async fn start(
     workers.spawn(async move { sagas.run(pending()).await });
     if takes_part(&store.db, config.saga).await? {
         let inbox = Inbox::new(store.db.clone(), Hear::new(&store)).waking(store.outbox.clone());
-        let (db, url, types) = (&store.db, &config.bus, Types::of(KINDS));
-        workers.spawn(hear(db, url, bus, Hear::NAME, types, inbox).await?);
+        let (db, types) = (&store.db, Types::of(KINDS));
+        workers.spawn(hear(db, bus, Hear::NAME, types, inbox).await?);
         workers.spawn(watchdog::watch(store, config.deadline()));
     }
     Ok(workers)

@@ -34,8 +34,8 @@ pub(crate) async fn start(
         let inbox = ServiceBuilder::new()
             .map_response(move |()| reconciler.wake())
             .service(inbox);
-        let (db, url, types) = (store.db(), &config.bus, Types::of(KINDS));
-        workers.spawn(take_part(db, url, bus, React::NAME, types, inbox).await?);
+        let (db, types) = (store.db(), Types::of(KINDS));
+        workers.spawn(take_part(db, bus, React::NAME, types, inbox).await?);
     }
     Ok(workers)
 }

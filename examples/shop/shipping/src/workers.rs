@@ -21,8 +21,8 @@ pub(crate) async fn start(store: &Store, config: &Config) -> Result<Workers, Sta
     if takes_part(store.db(), config.saga).await? {
         let inbox =
             Inbox::new(store.db().clone(), React::new(store)).waking(store.outbox().clone());
-        let (db, url, types) = (store.db(), &config.bus, Types::of(KINDS));
-        workers.spawn(take_part(db, url, bus, React::NAME, types, inbox).await?);
+        let (db, types) = (store.db(), Types::of(KINDS));
+        workers.spawn(take_part(db, bus, React::NAME, types, inbox).await?);
     }
     Ok(workers)
 }

@@ -46,7 +46,12 @@ async fn open_plain(url: &str, lease: Duration) -> Result<Bus, StartError> {
         .into());
     }
     if !matches!(scheme, "sqlite" | "postgres" | "postgresql") {
-        return Ok(guarded(Bus::connect(url).await?));
+        let bus = match scheme {
+            "nats" => Bus::connect(&leased(url, drills::lease(lease))).await?,
+            // They see that a connection is gone.
+            _ => Bus::connect(url).await?,
+        };
+        return Ok(guarded(bus));
     }
     let db = Db::open(url, &[table::SCHEMA]).await?;
     let config = TableConfig {
@@ -55,6 +60,15 @@ async fn open_plain(url: &str, lease: Duration) -> Result<Bus, StartError> {
         ..TableConfig::default()
     };
     Ok(Bus::table(&db, config).await?)
+}
+
+/// The URL with this lease, unless it has one.
+fn leased(url: &str, lease: Duration) -> String {
+    if url.contains("lease_ms=") {
+        return url.to_owned();
+    }
+    let and = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{and}lease_ms={}", lease.as_millis())
 }
 
 /// The feature that a bus of this scheme needs and that is not there.
@@ -66,11 +80,4 @@ fn missing(scheme: &str) -> Option<&'static str> {
         _ => return None,
     };
     (!is_built).then_some(feature)
-}
-
-/// Whether the bus of `url` keeps count of deliveries when it and its consumers restart, so that a
-/// [consumer](crate::consume) need not. Kafka does not.
-#[must_use]
-pub fn counts(url: &str) -> bool {
-    !url.starts_with("kafka:")
 }

@@ -11,12 +11,7 @@ use tower_keep_durable::{
     inbox::Handler,
 };
 
-use crate::{
-    bus::{LEASE, counts},
-    db::Db,
-    drills::lease,
-    flow::Flow,
-};
+use crate::{bus::LEASE, db::Db, drills::lease, flow::Flow};
 
 /// How long one event may take. A handler writes a few rows; whoever takes longer waits for a
 /// database that does not answer, and its partition of the bus with it. It is rolled back and tried
@@ -31,7 +26,7 @@ const AT_ONCE: usize = 1;
 /// that takes a write of its own, the next one is.
 const AT_ONCE_FOR_ORDERS: usize = 4;
 
-/// Joins the bus at `url` under the name of the handler, and has it handle `types` as long as what is returned
+/// Joins the bus under the name of the handler, and has it handle `types` as long as what is returned
 /// runs. Dropped, what was in hand is rolled back and delivered again.
 ///
 /// The group is there on return: what is told from then on will be handled, whenever that begins.
@@ -41,12 +36,11 @@ const AT_ONCE_FOR_ORDERS: usize = 4;
 /// The bus does not answer.
 pub async fn consume<H: Handler>(
     db: &Db,
-    url: &str,
     bus: Bus,
     types: Types,
     inbox: Inbox<H>,
 ) -> Result<impl Future<Output = ()> + Send + use<H>, BusError> {
-    run(db, url, bus, (H::NAME, AT_ONCE), types, inbox).await
+    run(db, bus, (H::NAME, AT_ONCE), types, inbox).await
 }
 
 /// The same for a service that takes part in choreography: it handles what bears the
@@ -57,7 +51,6 @@ pub async fn consume<H: Handler>(
 /// The bus does not answer.
 pub async fn take_part<S>(
     db: &Db,
-    url: &str,
     bus: Bus,
     name: &'static str,
     types: Types,
@@ -66,15 +59,7 @@ pub async fn take_part<S>(
 where
     S: Service<Event, Response = (), Error = BoxError, Future: Send> + Clone + Send + 'static,
 {
-    run(
-        db,
-        url,
-        bus,
-        (name, AT_ONCE_FOR_ORDERS),
-        types,
-        marked(inbox),
-    )
-    .await
+    run(db, bus, (name, AT_ONCE_FOR_ORDERS), types, marked(inbox)).await
 }
 
 /// The same for the service that an order belongs to. It hears whatever is told of it, also without the
@@ -84,7 +69,6 @@ where
 /// The bus does not answer.
 pub async fn hear<S>(
     db: &Db,
-    url: &str,
     bus: Bus,
     name: &'static str,
     types: Types,
@@ -93,7 +77,7 @@ pub async fn hear<S>(
 where
     S: Service<Event, Response = (), Error = BoxError, Future: Send> + Clone + Send + 'static,
 {
-    run(db, url, bus, (name, AT_ONCE_FOR_ORDERS), types, inbox).await
+    run(db, bus, (name, AT_ONCE_FOR_ORDERS), types, inbox).await
 }
 
 /// Handles what bears the mark of choreography, and nothing else.
@@ -116,7 +100,6 @@ where
 
 async fn run<S>(
     db: &Db,
-    url: &str,
     bus: Bus,
     (name, concurrency): (&'static str, usize),
     types: Types,
@@ -131,7 +114,6 @@ where
         .service(inbox);
     let config = ConsumerConfig {
         concurrency,
-        bus_counts: counts(url),
         ack_wait: lease(LEASE),
         ..ConsumerConfig::default()
     };

@@ -56,7 +56,7 @@ pub async fn build(config: &Config) -> Result<App, StartError> {
     let db = Db::open(&config.database, store::SCHEMA).await?;
     let bus = bus::open(&config.bus).await?;
     let store = store::Store::new(&db);
-    let workers = workers::start(&store, &config.bus, bus, config.rebuild).await?;
+    let workers = workers::start(&store, bus, config.rebuild).await?;
     let service = Service {
         name: NAME,
         version: env!("CARGO_PKG_VERSION"),

@@ -13,12 +13,11 @@ const TOLD: [&str; 3] = ["shop.order.*", "shop.payment.*", "shop.shipment.*"];
 /// Starts them. Must be called within a tokio runtime.
 pub(crate) async fn start(
     store: &Store,
-    url: &str,
     bus: Bus,
     rebuild: bool,
 ) -> Result<Workers, BoxError> {
     let inbox = Inbox::new(store.db.clone(), Hear::new(&store.log));
-    let consumer = consume(&store.db, url, bus, Types::of(TOLD), inbox).await?;
+    let consumer = consume(&store.db, bus, Types::of(TOLD), inbox).await?;
     let runner = Runner::new(&store.log, Orders);
     // The first pass makes the tables, without which nothing can be shown.
     runner.pass().await?;

@@ -55,8 +55,13 @@ impl Source for GuardedSource {
         Box::pin(async {
             let delivery = self.0.next().await?;
             let (event, attempt) = (delivery.event().clone(), delivery.attempt());
+            let is_counted = delivery.is_counted();
             let end = Box::new(End(Some(delivery)));
-            Ok(Delivery::new(event, attempt, end))
+            let guarded = Delivery::new(event, attempt, end);
+            Ok(match is_counted {
+                true => guarded.counted(),
+                false => guarded,
+            })
         })
     }
 }
