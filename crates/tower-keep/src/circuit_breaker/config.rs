@@ -146,13 +146,19 @@ impl Default for CircuitBreakerConfig {
 }
 
 impl CircuitBreakerConfig {
-    /// For few calls: opens after 5 failures in a row, tries again with a single call, and lets all
-    /// through once that succeeds.
+    /// For a client with few calls, about one a second: opens after 3 failures in a row for 1 to 2 s, tries
+    /// again with a single call, and lets all through once that succeeds.
+    ///
+    /// Ten failures in a row would take such a client longer than most trouble lasts. And where one call in
+    /// five fails, three in a row are bad luck once in 150 calls, which costs it the call or two that come
+    /// until it tries again. For a client with many calls a second that would be too often.
     #[must_use]
     pub fn light_traffic() -> Self {
         Self {
             failure_rate: None,
-            consecutive_failures: Some(5),
+            consecutive_failures: Some(3),
+            open_for: Duration::from_secs(2),
+            max_open_for: Duration::from_secs(2),
             probes: 1,
             ramp: Duration::ZERO,
             ..Self::default()

@@ -1,4 +1,4 @@
-use std::{ops::Add, time::Duration};
+use std::time::Duration;
 
 use super::{
     cause::Cause,
@@ -167,7 +167,7 @@ impl Meter {
         })
         .or_else(|| match self.shape() {
             Shape::Time(ticks) if self.early.load(Relaxed) => {
-                self.judge_early(ticks, millis, generation)
+                self.judge_early(counts, ticks, millis, generation)
             }
             _ => None,
         })
@@ -175,26 +175,34 @@ impl Meter {
 
     /// Whether the last ticks of the window are enough: 1 of them, 2, and so on, against those before.
     #[cold]
-    fn judge_early(&self, ticks: Ticks, millis: u64, generation: u64) -> Option<Cause> {
-        let held = self.held(ticks.at(millis), generation);
-        let mut before = held.iter().copied().fold(Counts::default(), Add::add);
-        let mut now = Counts::default();
-        (1..).zip(held).find_map(|(last, tick)| {
+    fn judge_early(
+        &self,
+        all: Counts,
+        ticks: Ticks,
+        millis: u64,
+        generation: u64,
+    ) -> Option<Cause> {
+        let (mut now, mut before) = (Counts::default(), all);
+        for (last, tick) in (1..).zip(self.held(ticks.at(millis), generation)) {
             now = now + tick;
             before = before - tick;
-            // So few say nothing about what is usual.
+            // So few say nothing about what is usual, and there will only be fewer.
             if !self.are_enough(before) {
                 return None;
             }
             let window = Window::Time(Duration::from_millis(ticks.millis() * last));
-            self.judge_window(now, window, |held, rate| {
+            let cause = self.judge_window(now, window, |held, rate| {
                 let share = |counts| Share {
                     part: held(counts),
                     of: counts.total,
                 };
                 evidence::is_enough(share(now), share(before), rate)
-            })
-        })
+            });
+            if cause.is_some() {
+                return cause;
+            }
+        }
+        None
     }
 
     /// What each tick of the window holds, the latest first.

@@ -57,15 +57,15 @@ impl Add for Counts {
     }
 }
 
-/// Of a sum, what is left without a part of it.
+/// Of a sum, what is left without a part of it; none, if more was counted since then.
 impl Sub for Counts {
     type Output = Self;
 
     fn sub(self, part: Self) -> Self {
         Self {
-            total: self.total - part.total,
-            bad: self.bad - part.bad,
-            slow: self.slow - part.slow,
+            total: self.total.saturating_sub(part.total),
+            bad: self.bad.saturating_sub(part.bad),
+            slow: self.slow.saturating_sub(part.slow),
         }
     }
 }
