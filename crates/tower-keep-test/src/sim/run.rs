@@ -146,7 +146,9 @@ async fn whole_hour() {
     let since = FIRST.elapsed().as_secs_f64();
     let hours = (since / HOUR.as_secs_f64()).floor() + 1.0;
     let until = *FIRST + HOUR.mul_f64(hours);
-    advance(until - Instant::now()).await;
+    // Timers know whole milliseconds, of this runtime's own time.
+    let millis = (until - Instant::now()).as_nanos().div_ceil(1_000_000);
+    advance(Duration::from_millis(millis as u64)).await;
 }
 
 const HOUR: Duration = Duration::from_secs(3600);

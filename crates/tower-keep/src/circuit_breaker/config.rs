@@ -53,7 +53,7 @@ pub struct CircuitBreakerConfig {
     /// There is no doubt when so many failures are a hundred thousand times as likely at the rate as at
     /// half of it, and are more than nine tenths of it. At a rate of a half that takes about 80 calls of
     /// which half failed, 27 of which three quarters did, or 20 that all did: at 100 calls a second 1.2 s,
-    /// and in 19 of 20 cases less than 2 s, where half begin to fail (`cargo bench --bench outcomes`).
+    /// and in more than nine of ten cases less than 2 s, where half begin to fail (`cargo bench --bench outcomes`).
     /// Where fewer come, the whole window decides.
     pub early: bool,
     /// Opens when this many calls in a row failed, whatever the window holds. Default 10: a service
