@@ -22,7 +22,7 @@ pub(super) fn clients() -> Scenario {
         what: "200 clients of a service that is somebody else's, so with layers on the clients alone, ask \
                160 times a second for what it can do 200 times. It stands still for 5 s, and works on \
                what has queued up, also for those who have gone. Does it come back by itself? Without any \
-               retries it takes 13 to 14 s, until the queue is short enough for answers within the 2 s that \
+               retries it takes 13 s, until the queue is short enough for answers within the 2 s that \
                customers wait, and about 18 s for those within the 500 ms of an attempt; less is for those who send \
                less. No client that makes a call in a second can know much, and none knows what the others \
                know: by three failures in a row the 200 have sent 600 calls, 3 s of work that nobody waits \
