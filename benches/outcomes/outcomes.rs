@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use outcomes::{
     contenders::{self, Ours},
-    pages,
+    noticing, pages,
     scenarios::{self, Detection},
     table::{self, Result},
 };
@@ -35,12 +35,18 @@ fn main() -> std::io::Result<()> {
         String::new()
     };
     println!("{noticed}");
+    let shares = if picked("noticing") {
+        noticing::table()
+    } else {
+        String::new()
+    };
+    println!("{shares}");
     for result in &results {
         let ours = result.reports.last().expect("ours is the last of them");
         result.scenario.hold_to(ours);
     }
     if std::env::var_os("BLESS").is_some() && word.is_none() {
-        pages::write(&results, &noticed)?;
+        pages::write(&results, &noticed, &shares)?;
     }
     Ok(())
 }

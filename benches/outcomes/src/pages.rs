@@ -14,14 +14,14 @@ const PICTURED: [&str; 5] = ["storm", "outage", "brown-out", "readers", "chain"]
 ///
 /// # Panics
 /// If the README has lost its markers.
-pub fn write(results: &[Result], detection: &str) -> io::Result<()> {
+pub fn write(results: &[Result], detection: &str, shares: &str) -> io::Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     fs::create_dir_all(here.join("pictures"))?;
     for result in pictured(results) {
         let file = format!("pictures/{}.svg", result.scenario.id);
         fs::write(here.join(file), plot::svg(result))?;
     }
-    fs::write(here.join("README.md"), page(results, detection))?;
+    fs::write(here.join("README.md"), page(results, detection, shares))?;
     let readme = here.join("../../README.md");
     let text = fs::read_to_string(&readme)?;
     let (before, rest) = text.split_once(BEGIN).expect("the README has the marker");
@@ -51,7 +51,7 @@ fn pictured(results: &[Result]) -> impl Iterator<Item = &Result> {
 
 /// The page of the results.
 #[must_use]
-pub fn page(results: &[Result], detection: &str) -> String {
+pub fn page(results: &[Result], detection: &str, shares: &str) -> String {
     let mut page = HEAD.to_owned();
     for contender in contenders::all() {
         let _ = writeln!(page, "| {} | {} |", contender.name(), contender.layers());
@@ -74,7 +74,7 @@ pub fn page(results: &[Result], detection: &str) -> String {
             );
         }
     }
-    page + DETECTION + detection
+    page + DETECTION + detection + SHARES + shares
 }
 
 fn capital(title: &str) -> String {
@@ -121,5 +121,24 @@ const DETECTION: &str = "
 One client, 50 calls a second that are refused from one moment to the next, or 100 a second of which half
 fail, after different times in which all was well: calls sent until the first pause of 400 ms, and how long
 that took. tower-resilience only has the first uptime, as its time cannot be made to pass faster.
+
+";
+
+const SHARES: &str = "
+## How large a share of failures is noticed?
+
+The default breaker, 100 calls a second of which a share fails by chance, after a window full of good ones:
+in how many of 200 runs it opens within 2 s, and how long that takes. And how often an hour it opens where
+the same share has always failed, which is a promise: `failure_rate` is a half, so it is not to open below
+that. By the rate alone (the whole window, and `early`, its shorter way), and with ten failures in a row,
+which are just bad luck now and then. `cargo bench --bench outcomes -- noticing` makes this table alone.
+
+No rule can do both by looking at what fails now: one that opens within 2 s in 95 of 100 cases when half of
+the calls fail opens at least as often as the last column says where they always fail a little less. (Neyman
+and Pearson: nothing parts the two better than to count the failures among those 200 calls.) A rule that
+insists on half of those seen is late in one of four cases, and opened 170 times an hour at 40 % all the
+same, by a second that looked like it. So what is judged early is only what was well before: where the rest
+of the window failed too, by more than a quarter of the rate, the whole window decides. What is left is
+that a service that begins to fail at 45 % is taken for one that fails at 50 %, for once.
 
 ";

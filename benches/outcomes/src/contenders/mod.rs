@@ -26,10 +26,13 @@ pub struct Setting {
     pub workers: usize,
     /// How many calls a client may make at once.
     pub at_once: usize,
-    /// How many retries a second a budget always allows.
-    pub floor: u32,
+    /// How many retries a second a budget always allows; `None`: as many as
+    /// suit a few busy clients.
+    pub floor: Option<u32>,
     /// Whether a client makes so many calls that a second or two tell how the service is.
     pub busy: bool,
+    /// Whether a client makes so few calls that a few failures in a row are all that it will know.
+    pub few: bool,
     /// Whether some calls matter more than others.
     pub priorities: bool,
     /// Whether the service refuses by quota.
@@ -43,8 +46,9 @@ impl Default for Setting {
             attempt: Duration::from_millis(500),
             workers: 10,
             at_once: 64,
-            floor: 10,
+            floor: None,
             busy: false,
+            few: false,
             priorities: false,
             quota: false,
         }

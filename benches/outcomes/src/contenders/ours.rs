@@ -3,6 +3,7 @@ use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_keep::{
     adaptive::AdaptiveConfig,
     balance::Balance,
+    circuit_breaker::CircuitBreakerConfig,
     load_shed::LoadShedConfig,
     retry::RetryLayer,
     stack::{ClientBody, ClientStack, ServerStack},
@@ -24,8 +25,10 @@ impl Contender for Ours {
     }
 
     fn layers(&self) -> &'static str {
-        "client: `ClientStack::api()`, with `throttle` on where there are quotas; server: \
-         `ServerStack::api()`, with `load_shed` in place of `adaptive` where there are \
+        "client: `ClientStack::api()`, with `throttle` on where there are quotas, and \
+         `CircuitBreakerConfig::light_traffic()` where a client makes few calls, and a budget with a floor of \
+         1/s; server: `ServerStack::api()`, \
+         whose limit never falls below the number of workers, with `load_shed` in place of `adaptive` where there are \
          priorities; replicas: `balance` inside `retry`; all else by default, but for slow calls, which no breaker counts here: an attempt is over before the default of 5 s"
     }
 
@@ -33,9 +36,12 @@ impl Contender for Ours {
         let mut stack = ClientStack::api();
         stack.timeout.timeout = Some(setting.call);
         stack.attempt_timeout.timeout = Some(setting.attempt);
+        if setting.few {
+            stack.circuit_breaker = CircuitBreakerConfig::light_traffic();
+        }
         // What an attempt may take is less than what would be slow.
         stack.circuit_breaker.slow_call = None;
-        stack.retry.budget.floor = setting.floor;
+        stack.retry.budget.floor = setting.floor.unwrap_or(1);
         if setting.quota {
             stack = stack.throttle(ThrottleConfig::default());
         }
@@ -48,6 +54,9 @@ impl Contender for Ours {
     fn server(&self, setting: &Setting, work: Client) -> Client {
         let mut stack = ServerStack::api();
         stack.timeout.timeout = Some(setting.call);
+        let limits = &mut stack.adaptive;
+        limits.min_limit = setting.workers;
+        limits.initial_limit = limits.initial_limit.max(setting.workers);
         if setting.priorities {
             stack.adaptive = AdaptiveConfig {
                 enabled: false,

@@ -29,7 +29,7 @@ impl Contender for Resilience {
 
     fn layers(&self) -> &'static str {
         "client: TimeLimiter, Retry (3 attempts, exponential backoff, token bucket of 10/s), CircuitBreaker \
-         (half of at least 20 calls in 10 s, open for 5 s, 3 probes; 5xx are failures), Bulkhead (64), \
+         (half of at least 20 calls in 10 s, open for 5 s, 3 probes; 3 failures in a row, 2 s, 1 probe where a client makes few calls; 5xx are failures), Bulkhead (64), \
          TimeLimiter of an attempt; server: TimeLimiter, Bulkhead; replicas: outlier \
          detection (5 in a row) of each in tower's p2c Balance, inside Retry"
     }
@@ -46,7 +46,16 @@ impl Contender for Resilience {
             .sliding_window_duration(Duration::from_secs(window).div_f64(PACE))
             .minimum_number_of_calls(20)
             .wait_duration_in_open(Duration::from_secs(5).div_f64(PACE))
-            .permitted_calls_in_half_open(3)
+            .permitted_calls_in_half_open(3);
+        let breaker = if setting.few {
+            breaker
+                .consecutive_failures(3)
+                .wait_duration_in_open(Duration::from_secs(2).div_f64(PACE))
+                .permitted_calls_in_half_open(1)
+        } else {
+            breaker
+        };
+        let breaker = breaker
             .failure_classifier(|answer: &Result<Response, BoxError>| failed(answer))
             .build()
             .expect("a sound configuration");
@@ -119,11 +128,12 @@ fn limited(time: Duration, inner: Client) -> Client {
 }
 
 fn retrying(setting: &Setting, attempt: Client) -> Client {
+    let floor = setting.floor.unwrap_or(10);
     let budget = RetryBudgetBuilder::new()
         .token_bucket()
-        .tokens_per_second(f64::from(setting.floor) * PACE)
-        .max_tokens(10 * setting.floor.max(1) as usize)
-        .initial_tokens(10 * setting.floor as usize)
+        .tokens_per_second(f64::from(floor) * PACE)
+        .max_tokens(10 * floor.max(1) as usize)
+        .initial_tokens(10 * floor as usize)
         .build()
         .expect("a sound configuration");
     let retry = RetryLayer::<Request, Response, BoxError>::builder()

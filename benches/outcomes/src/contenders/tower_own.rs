@@ -82,10 +82,15 @@ pub(super) fn balanced(replicas: impl Iterator<Item = Client>) -> Client {
 fn retrying(setting: &Setting, attempt: Client) -> Client {
     let service = ServiceBuilder::new()
         .layer(TimeoutLayer::new(setting.call))
-        .layer(RetryLayer::new(Retries::new(setting.floor)))
+        .layer(RetryLayer::new(Retries::new(
+            setting.floor.unwrap_or(FLOOR),
+        )))
         .service(attempt);
     BoxCloneSyncService::new(service)
 }
+
+/// What its own default is.
+const FLOOR: u32 = 10;
 
 #[derive(Clone)]
 struct Retries {

@@ -33,6 +33,7 @@ pub(super) fn scenario() -> Scenario {
 }
 
 fn slo(ours: &Report) {
+    assert_slo!(ours, goodput(ours.during()) >= 25.0);
     assert_slo!(ours, amplification() <= 1.2);
     assert_slo!(ours, time_to_recover() <= secs(5));
 }

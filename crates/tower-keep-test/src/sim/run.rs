@@ -1,11 +1,11 @@
 use std::{
     ops::Range,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
 use http_body_util::BodyExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 use tower::ServiceExt;
 
 use super::{
@@ -110,6 +110,7 @@ impl Sim {
     }
 
     async fn drive(&self, fleet: impl FnOnce(&World) -> Vec<Client>) -> (World, Duration) {
+        whole_hour().await;
         let world = World::new(self.seed);
         let lag: Arc<Mutex<Duration>> = match self.paced {
             Some(speed) => pace::keep(&world, speed),
@@ -137,6 +138,20 @@ impl Sim {
         (world, lag)
     }
 }
+
+/// Paused time begins at the present, but layers may count in steps since the process began: so that
+/// these begin with the simulation in every run, it begins a whole number of hours after the first.
+async fn whole_hour() {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let since = FIRST.elapsed().as_secs_f64();
+    let hours = (since / HOUR.as_secs_f64()).floor() + 1.0;
+    let until = *FIRST + HOUR.mul_f64(hours);
+    // Timers know whole milliseconds, of this runtime's own time.
+    let millis = (until - Instant::now()).as_nanos().div_ceil(1_000_000);
+    advance(Duration::from_millis(millis as u64)).await;
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The customers of a group come, whatever becomes of those before.
 async fn come(

@@ -24,6 +24,12 @@ pub struct AdaptiveConfig {
     pub initial_limit: usize,
     /// The limit never falls below it. Default 4: with less, one call that hangs is most of the service,
     /// and there is too little to measure.
+    ///
+    /// Give the number of workers, connections or cores that do the work, if there is one. Latencies alone
+    /// do not tell a service that is slower from one that has too much to do, so when each call takes five
+    /// times as long the limit falls first, below what the service could work on at once, and rises again
+    /// only as the baseline follows (`cargo bench --bench outcomes`, the brown-out: 17 good answers a second
+    /// with 4, 31 with the ten workers of that service).
     pub min_limit: usize,
     /// The limit never rises above it. Default 1000, for clients 200. It only grows while it is reached,
     /// so this is a last resort.

@@ -46,10 +46,15 @@ pub struct CircuitBreakerConfig {
     /// doubt. Default true: after a good hour a window of 10 s takes 10 s to show that half of the calls
     /// fail now.
     ///
-    /// There is no doubt when the service would have to be unlucky as it is once in a million times to
-    /// do so badly, if half the rate is what it usually fails by. At a rate of a half that takes about
-    /// 100 calls of which half failed, 33 of which three quarters did, or 20 that all did: 1 to 2 s at
-    /// 100 calls a second. Where fewer come, the whole window decides.
+    /// Only what was well before is judged so: of the rest of the window, [`min_calls`](Self::min_calls) or
+    /// more, at most a quarter of the rate failed. A service that always fails by a little less than the
+    /// rate is left to the whole window, since a second of it looks like the rate now and then.
+    ///
+    /// There is no doubt when so many failures are a hundred thousand times as likely at the rate as at
+    /// half of it, and are more than nine tenths of it. At a rate of a half that takes about 80 calls of
+    /// which half failed, 27 of which three quarters did, or 20 that all did: at 100 calls a second 1.2 s,
+    /// and in more than nine of ten cases less than 2 s, where half begin to fail (`cargo bench --bench outcomes`).
+    /// Where fewer come, the whole window decides.
     pub early: bool,
     /// Opens when this many calls in a row failed, whatever the window holds. Default 10: a service
     /// that fails one call in five does that by chance once in ten million calls, one that is down
@@ -141,13 +146,19 @@ impl Default for CircuitBreakerConfig {
 }
 
 impl CircuitBreakerConfig {
-    /// For few calls: opens after 5 failures in a row, tries again with a single call, and lets all
-    /// through once that succeeds.
+    /// For a client with few calls, about one a second: opens after 3 failures in a row for 1 to 2 s, tries
+    /// again with a single call, and lets all through once that succeeds.
+    ///
+    /// Ten failures in a row would take such a client longer than most trouble lasts. And where one call in
+    /// five fails, three in a row are bad luck once in 150 calls, which costs it the call or two that come
+    /// until it tries again. For a client with many calls a second that would be too often.
     #[must_use]
     pub fn light_traffic() -> Self {
         Self {
             failure_rate: None,
-            consecutive_failures: Some(5),
+            consecutive_failures: Some(3),
+            open_for: Duration::from_secs(2),
+            max_open_for: Duration::from_secs(2),
             probes: 1,
             ramp: Duration::ZERO,
             ..Self::default()

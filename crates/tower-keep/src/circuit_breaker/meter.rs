@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{
     cause::Cause,
     config::{CircuitBreakerConfig, Window},
-    evidence,
+    evidence::{self, Share},
     shape::{Shape, Ticks},
     streak::Streak,
 };
@@ -159,24 +159,54 @@ impl Meter {
             return Some(Cause::InARow(in_a_row));
         }
         let (counts, window) = self.counts(millis, generation);
-        if counts.total < self.min_calls.load(Relaxed) as u64 {
+        if !self.are_enough(counts) {
             return None;
         }
-        let is_reached = |part, total, rate| part as f64 / total as f64 >= rate;
-        self.judge_window(counts, window, is_reached)
-            .or_else(|| match self.shape() {
-                Shape::Time(ticks) if self.early.load(Relaxed) => {
-                    self.judge_early(ticks, millis, generation)
-                }
-                _ => None,
-            })
+        self.judge_window(counts, window, |held, rate| {
+            held(counts) as f64 / counts.total as f64 >= rate
+        })
+        .or_else(|| match self.shape() {
+            Shape::Time(ticks) if self.early.load(Relaxed) => {
+                self.judge_early(counts, ticks, millis, generation)
+            }
+            _ => None,
+        })
     }
 
-    /// Whether the last ticks of the window are enough: 1 of them, 2, and so on. All that were before a
-    /// failure began say nothing about it.
+    /// Whether the last ticks of the window are enough: 1 of them, 2, and so on, against those before.
     #[cold]
-    fn judge_early(&self, ticks: Ticks, millis: u64, generation: u64) -> Option<Cause> {
-        let tick = ticks.at(millis);
+    fn judge_early(
+        &self,
+        all: Counts,
+        ticks: Ticks,
+        millis: u64,
+        generation: u64,
+    ) -> Option<Cause> {
+        let (mut now, mut before) = (Counts::default(), all);
+        for (last, tick) in (1..).zip(self.held(ticks.at(millis), generation)) {
+            now = now + tick;
+            before = before - tick;
+            // So few say nothing about what is usual, and there will only be fewer.
+            if !self.are_enough(before) {
+                return None;
+            }
+            let window = Window::Time(Duration::from_millis(ticks.millis() * last));
+            let cause = self.judge_window(now, window, |held, rate| {
+                let share = |counts| Share {
+                    part: held(counts),
+                    of: counts.total,
+                };
+                evidence::is_enough(share(now), share(before), rate)
+            });
+            if cause.is_some() {
+                return cause;
+            }
+        }
+        None
+    }
+
+    /// What each tick of the window holds, the latest first.
+    fn held(&self, tick: u64, generation: u64) -> [Counts; Ring::TICKS as usize] {
         let mut held = [Counts::default(); Ring::TICKS as usize];
         for calls in self.calls.iter() {
             for (counts, (total, bad)) in held.iter_mut().zip(calls.ticks(tick, generation)) {
@@ -187,37 +217,34 @@ impl Meter {
         for (counts, (slow, _)) in held.iter_mut().zip(self.rare.slow.ticks(tick, generation)) {
             counts.slow += slow;
         }
-        let mut sum = Counts::default();
-        (1..).zip(held).find_map(|(last, counts)| {
-            sum.total += counts.total;
-            sum.bad += counts.bad;
-            sum.slow += counts.slow;
-            let window = Window::Time(Duration::from_millis(ticks.millis() * last));
-            self.judge_window(sum, window, evidence::is_enough)
-        })
+        held
     }
 
-    /// Which rate is reached, if any; `reaches` is told how many of how many calls, and the rate.
+    fn are_enough(&self, counts: Counts) -> bool {
+        counts.total >= self.min_calls.load(Relaxed) as u64
+    }
+
+    /// Which rate is reached, if any, in enough calls; `reaches` is told what counts for a rate, and the
+    /// rate.
     fn judge_window(
         &self,
         counts: Counts,
         window: Window,
-        reaches: impl Fn(u64, u64, f64) -> bool,
+        reaches: impl Fn(fn(Counts) -> u64, f64) -> bool,
     ) -> Option<Cause> {
         let Counts { total, bad, slow } = counts;
-        if total < self.min_calls.load(Relaxed) as u64 {
+        if !self.are_enough(counts) {
             return None;
         }
-        let reached =
-            |part, rate: &AtomicU64| reaches(part, total, f64::from_bits(rate.load(Relaxed)));
-        if reached(bad, &self.failure_rate) {
+        let reached = |held, rate: &AtomicU64| reaches(held, f64::from_bits(rate.load(Relaxed)));
+        if reached(|counts| counts.bad, &self.failure_rate) {
             return Some(Cause::FailureRate {
                 failed: bad,
                 of: total,
                 window,
             });
         }
-        reached(slow, &self.slow_rate).then_some(Cause::SlowRate {
+        reached(|counts| counts.slow, &self.slow_rate).then_some(Cause::SlowRate {
             slow,
             of: total,
             window,

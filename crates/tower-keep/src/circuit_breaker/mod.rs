@@ -44,8 +44,10 @@
 //!
 //! **Closed**: calls go through and are counted in a window that slides. It opens on failures in a
 //! row, on a rate of failures, or on a rate of slow calls, whichever comes first, and does not wait
-//! for the whole window where the [last calls leave no doubt](CircuitBreakerConfig::early): see
-//! [`CircuitBreakerConfig`], which has the defaults and their reasons.
+//! for the whole window where what was well fails now and the [last calls leave no
+//! doubt](CircuitBreakerConfig::early): of 100 calls a second it opens ten calls after all begin to fail,
+//! and within 2 s, nearly always, after half do. See [`CircuitBreakerConfig`], which has the defaults and
+//! their reasons.
 //!
 //! **Open**: calls are turned away, with the time that is left as `Retry-After`. The time grows with
 //! each opening, is left to chance in part, and is never shorter than the service asked for.

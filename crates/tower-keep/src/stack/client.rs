@@ -88,6 +88,11 @@ impl Default for ClientStack {
 impl ClientStack {
     /// For answers of a known, small size: 30 s for the call, 10 s for an attempt, three attempts, at most
     /// 64 calls at once; a breaker that looks every second or two whether the service is back.
+    ///
+    /// One of hundreds of clients with a call a second each knows too little for that breaker, and its
+    /// budget's floor is nothing to the service: give those
+    /// [`light_traffic`](CircuitBreakerConfig::light_traffic) and a [floor](crate::budget::BudgetConfig::floor)
+    /// of 0.
     #[must_use]
     pub fn api() -> Self {
         Self {

@@ -12,7 +12,8 @@ use crate::{
     sim::{BoxError, Client, Request, World},
 };
 
-/// The way to a server: counts what is sent, and loses what the faults say.
+/// The way to a server: counts what is sent, and loses what the faults say. Extensions stay behind, as
+/// they would on a wire: what a layer tells those around it is not for the other side.
 pub(super) fn service<S, B>(upstream: &Upstream, world: &World, server: S) -> Client
 where
     S: Service<Request, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -23,7 +24,8 @@ where
     let (faults, counted) = (upstream.faults.clone(), upstream.counted);
     let taken = Arc::new(Mutex::new(Taken::default()));
     let (faults, world) = (Arc::new(faults), world.clone());
-    BoxCloneSyncService::new(service_fn(move |request: Request| {
+    BoxCloneSyncService::new(service_fn(move |mut request: Request| {
+        request.extensions_mut().clear();
         let (faults, world, server) = (faults.clone(), world.clone(), server.clone());
         let taken = taken.clone();
         async move {
@@ -47,7 +49,11 @@ where
             let answer = server.oneshot(request).await.map_err(Into::into)?;
             match faults.on_the_way(world.elapsed()) {
                 Some(fault) => lost(fault).await,
-                None => Ok(answer.map(Body::new)),
+                None => {
+                    let mut answer = answer.map(Body::new);
+                    answer.extensions_mut().clear();
+                    Ok(answer)
+                }
             }
         }
     }))

@@ -67,17 +67,23 @@ impl List {
         let Counts { total, bad, slow } = self.counts(tick, 10);
         let rates = bad as f64 >= 0.5 * total as f64 || slow as f64 >= 0.7 * total as f64;
         let early = (1..=10).any(|last| {
-            let Counts { total, bad, slow } = self.counts(tick, last);
-            total >= 6 && (leaves_no_doubt(bad, total, 0.5) || leaves_no_doubt(slow, total, 0.7))
+            let (now, all) = (self.counts(tick, last), self.counts(tick, 10));
+            let before = all.total - now.total;
+            let was_well = |part: u64, rate: f64| part as f64 <= rate / 4.0 * before as f64;
+            now.total >= 6
+                && before >= 6
+                && (was_well(all.bad - now.bad, 0.5) && leaves_no_doubt(now.bad, now.total, 0.5)
+                    || was_well(all.slow - now.slow, 0.7)
+                        && leaves_no_doubt(now.slow, now.total, 0.7))
         });
         outcome != GOOD && (self.in_a_row >= 25 || (total >= 6 && rates) || early)
     }
 }
 
-/// Whether the rate is reached, and is a million times as likely as half of it.
+/// Whether the rate is nearly reached, and is a hundred thousand times as likely as half of it.
 fn leaves_no_doubt(part: u64, total: u64, rate: f64) -> bool {
     let likely = |rate: f64| rate.powf(part as f64) * (1.0 - rate).powf((total - part) as f64);
-    part as f64 >= rate * total as f64 && likely(rate) >= 1e6 * likely(rate / 2.0)
+    part as f64 > 0.9 * rate * total as f64 && likely(rate) >= 1e5 * likely(rate / 2.0)
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! What people do to a breaker, what they are shown of it, and what a straggler cannot do.
 
 use super::*;
-use crate::circuit_breaker::{evidence, shape::Shape, streak::Streak};
+use crate::circuit_breaker::{shape::Shape, streak::Streak};
 
 fn last(machine: &mut Machine) -> String {
     machine.take_changes().pop().map(brief).unwrap_or_default()
@@ -165,12 +165,6 @@ fn the_longest_window_of_calls_is_one_of_calls() {
         let word = Shape::of(Window::Count(len)).pack();
         assert!(matches!(Shape::unpack(word), Shape::Count(l) if l == len));
     }
-}
-
-#[test]
-fn a_rate_that_is_just_reached_is_enough() {
-    assert!(evidence::is_enough(49, 98, 0.5));
-    assert!(!evidence::is_enough(48, 98, 0.5));
 }
 
 #[test]

@@ -26,6 +26,8 @@ mod time;
 pub(crate) use self::time::TimeWindow;
 pub(crate) use self::{count::CountWindow, ring::Ring};
 
+use std::ops::{Add, Sub};
+
 use super::atomic::{SeqCst, fence};
 
 /// What a window remembers of a call.
@@ -41,6 +43,31 @@ pub(crate) struct Counts {
     pub(crate) total: u64,
     pub(crate) bad: u64,
     pub(crate) slow: u64,
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            bad: self.bad + other.bad,
+            slow: self.slow + other.slow,
+        }
+    }
+}
+
+/// Of a sum, what is left without a part of it; none, if more was counted since then.
+impl Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, part: Self) -> Self {
+        Self {
+            total: self.total.saturating_sub(part.total),
+            bad: self.bad.saturating_sub(part.bad),
+            slow: self.slow.saturating_sub(part.slow),
+        }
+    }
 }
 
 /// Stands between recording and counting; pairs with the same fence in every other thread.
