@@ -95,10 +95,10 @@ impl BodyClock {
 /// No time for a frame.
 pub(super) const FOR_EVER: u64 = u64::MAX;
 
-/// Since when something is; since now if that is not known yet.
-pub(super) fn since(at: &mut u64, now: impl FnOnce() -> u64) -> u64 {
+/// Since when something is; since what is read now, if that is not known yet.
+pub(super) fn since(at: &mut u64, read: impl FnOnce() -> u64) -> u64 {
     if *at == 0 {
-        *at = now();
+        *at = read();
     }
     *at
 }
