@@ -92,7 +92,7 @@ impl BodyClock {
     }
 }
 
-/// No time for a frame.
+/// A frame may take as long as it likes.
 pub(super) const FOR_EVER: u64 = u64::MAX;
 
 /// Since when something is; since what is read now, if that is not known yet.
