@@ -103,11 +103,16 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProjected::Admitted { inner, permit } => {
-                    let outcome = ready!(inner.poll(cx));
+                    // Looked at where it is: to take it out is to copy it.
+                    let polled = inner.poll(cx);
+                    let Poll::Ready(outcome) = &polled else {
+                        return Poll::Pending;
+                    };
                     if let Some(permit) = permit {
-                        permit.answered(this.protocol.judge(*this.wire, &outcome));
+                        permit.answered(this.protocol.judge(*this.wire, outcome));
                     }
-                    return Poll::Ready(this.protocol.hold_taken(outcome, permit.take()));
+                    let permit = permit.take();
+                    return polled.map(|outcome| this.protocol.hold_taken(outcome, permit));
                 }
                 StateProjected::Refused(rejection) => {
                     let rejection = rejection.take().expect("polled after completion");

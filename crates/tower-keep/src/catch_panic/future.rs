@@ -34,16 +34,17 @@ enum State<F> {
 impl<F, P> ResponseFuture<F, P> {
     #[inline]
     pub(super) fn new(
-        called: Result<F, Rejection>,
+        call: impl FnOnce() -> F,
         shared: Arc<Shared>,
         protocol: P,
         wire: Wire,
     ) -> Self {
+        let mut state = State::Done;
+        if let Err(rejection) = shared.catch(|| state = State::Calling(call())) {
+            state = State::Panicked(Some(rejection));
+        }
         Self {
-            state: match called {
-                Ok(future) => State::Calling(future),
-                Err(rejection) => State::Panicked(Some(rejection)),
-            },
+            state,
             shared,
             protocol,
             wire,
@@ -62,18 +63,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let rejection = match this.state.as_mut().project() {
-            Projected::Calling(future) => match this.shared.catch(|| future.poll(cx)) {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(outcome)) => {
-                    let guard = || PanicGuard(this.shared.clone());
-                    return Poll::Ready(this.protocol.hold_by(outcome, guard));
-                }
-                Err(rejection) => {
+            Projected::Calling(future) => {
+                let mut polled = Poll::Pending;
+                if let Err(rejection) = this.shared.catch(|| polled = future.poll(cx)) {
                     // What is left of it may panic when it is dropped, too.
                     let _ = this.shared.catch(|| this.state.set(State::Done));
                     rejection
+                } else {
+                    let guard = || PanicGuard(this.shared.clone());
+                    return polled.map(|outcome| this.protocol.hold_by(outcome, guard));
                 }
-            },
+            }
             Projected::Panicked(rejection) => rejection.take().expect("polled after completion"),
             Projected::Done => panic!("polled after completion"),
         };

@@ -24,8 +24,10 @@ impl Guard for PanicGuard {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> PolledFrame,
     ) -> PolledFrame {
-        self.0
-            .catch(|| poll(cx))
-            .unwrap_or_else(|rejection| Poll::Ready(Some(Err(rejection.into()))))
+        let mut polled = Poll::Pending;
+        match self.0.catch(|| polled = poll(cx)) {
+            Ok(()) => polled,
+            Err(rejection) => Poll::Ready(Some(Err(rejection.into()))),
+        }
     }
 }

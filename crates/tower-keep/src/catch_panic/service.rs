@@ -50,7 +50,7 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let wire = self.protocol.wire(&request);
-        let called = self.shared.catch(|| self.inner.call(request));
-        ResponseFuture::new(called, self.shared.clone(), self.protocol.clone(), wire)
+        let (shared, protocol) = (self.shared.clone(), self.protocol.clone());
+        ResponseFuture::new(|| self.inner.call(request), shared, protocol, wire)
     }
 }

@@ -26,7 +26,7 @@ impl<T> Rare<T> {
         }
     }
 
-    #[cfg(any(feature = "hedge", feature = "retry"))]
+    #[cfg(any(feature = "fallback", feature = "hedge", feature = "retry"))]
     pub(crate) const fn part(&self) -> &T {
         &self.part
     }

@@ -1,6 +1,8 @@
 //! How long the present call may take, handed from layer to layer without being asked for the time.
 
-use std::{cell::Cell, time::Duration};
+use std::cell::Cell;
+#[cfg(any(feature = "timeout", test))]
+use std::time::Duration;
 
 use super::{
     clock::{self, Instant},
@@ -41,7 +43,14 @@ impl Until {
 
     /// This moment.
     pub(crate) fn fixed(moment: Instant) -> Self {
-        Self(clock::to_nanos(moment).min((Self::OPEN >> 1) - 1) << 1)
+        Self::at(clock::to_nanos(moment))
+    }
+
+    /// The same, in the clock's nanoseconds.
+    #[inline]
+    const fn at(nanos: u64) -> Self {
+        const LAST: u64 = (Until::OPEN >> 1) - 1;
+        Self(if nanos < LAST { nanos } else { LAST } << 1)
     }
 
     /// The same, set by a caller who may be anybody.
@@ -85,13 +94,13 @@ impl Until {
         self.0 >= Self::LOOK.0
     }
 
-    /// The same, fixed if it was open: it counts from `now`.
+    /// The same, fixed if it was open: it counts from `now`, in the clock's nanoseconds.
     #[inline]
-    pub(crate) fn fix(self, now: impl FnOnce() -> Instant) -> Self {
+    pub(crate) fn fix(self, now: impl FnOnce() -> u64) -> Self {
         if self.is_fixed() || self.is_never() {
             return self;
         }
-        Self::fixed(now() + Duration::from_nanos(self.0 & !Self::OPEN))
+        Self::at(now().saturating_add(self.0 & !Self::OPEN))
     }
 
     /// The earlier of the two; what is open counts from now if it must be compared with a moment.
@@ -111,12 +120,23 @@ impl Until {
         if low >= Self::OPEN || high < Self::OPEN || Self(high).is_never() {
             return Self(low);
         }
-        Self(low.min(Self(high).fix(clock::now).0))
+        Self(low.min(Self(high).fix(clock::nanos_now).0))
     }
 
     /// The moment, if it is fixed.
     pub(crate) fn moment(self) -> Option<Instant> {
         self.is_fixed().then(|| clock::from_nanos(self.0 >> 1))
+    }
+
+    /// The same in the clock's nanoseconds.
+    #[cfg(feature = "timeout")]
+    #[inline]
+    pub(crate) const fn nanos(self) -> Option<u64> {
+        if self.is_fixed() {
+            Some(self.0 >> 1)
+        } else {
+            None
+        }
     }
 }
 
@@ -148,7 +168,7 @@ pub(crate) fn looking<R>(work: impl FnOnce() -> R) -> R {
 
 /// The same as a moment; whoever asks makes it one, for the call that it belongs to as well.
 pub(crate) fn current_moment() -> Option<Instant> {
-    let until = CURRENT.get().fix(clock::now);
+    let until = CURRENT.get().fix(clock::nanos_now);
     CURRENT.set(until);
     until.moment()
 }

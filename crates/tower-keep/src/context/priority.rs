@@ -168,17 +168,33 @@ pub(super) fn replace_priority(priority: Option<Priority>) -> Option<Priority> {
 /// Runs `work` with this priority, or with the one outside if it is `None`.
 #[inline]
 pub(crate) fn prioritized<R>(priority: Option<Priority>, work: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Priority>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CURRENT.set(self.0);
+    let _prioritized = Prioritized::new(priority);
+    work()
+}
+
+/// While it lives, the thread works with this priority, or with the one outside if it is `None`.
+#[must_use = "it is left when this is dropped"]
+pub(super) struct Prioritized {
+    /// What to restore.
+    outer: Option<Option<Priority>>,
+}
+
+impl Prioritized {
+    #[inline]
+    pub(super) fn new(priority: Option<Priority>) -> Self {
+        Self {
+            outer: priority.map(|_| CURRENT.replace(priority)),
         }
     }
-    if priority.is_none() {
-        return work();
+}
+
+impl Drop for Prioritized {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(outer) = self.outer {
+            CURRENT.set(outer);
+        }
     }
-    let _restore = Restore(CURRENT.replace(priority));
-    work()
 }
 
 /// A future that works with a priority; see [`Priority::scope`].

@@ -6,7 +6,12 @@ use std::{
 use pin_project::{pin_project, pinned_drop};
 use tokio::task::JoinHandle;
 
-use super::{Context, Priority, current::enter, prioritized, priority};
+use super::{
+    Context, Priority,
+    current::{Entered, enter},
+    prioritized, priority,
+    priority::Prioritized,
+};
 
 /// Spawns a task that works on the same request: `tokio::spawn`, with the context.
 ///
@@ -76,16 +81,14 @@ impl<F: Future> Future for Scope<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        enter(this.context, || {
-            prioritized(*this.priority, || {
-                let future = this.future.as_mut().as_pin_mut();
-                let polled = future.expect("polled after it was ready").poll(cx);
-                if polled.is_ready() {
-                    this.future.set(None);
-                }
-                polled
-            })
-        })
+        let _entered = Entered::new(this.context);
+        let _prioritized = Prioritized::new(*this.priority);
+        let future = this.future.as_mut().as_pin_mut();
+        let polled = future.expect("polled after it was ready").poll(cx);
+        if polled.is_ready() {
+            this.future.set(None);
+        }
+        polled
     }
 }
 

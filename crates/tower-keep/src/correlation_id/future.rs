@@ -1,6 +1,6 @@
 use std::{
     pin::Pin,
-    task::{self, Poll, ready},
+    task::{self, Poll},
 };
 
 use http::{HeaderName, Response};
@@ -40,16 +40,20 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let mut outcome = ready!(this.scope.as_mut().poll(cx));
+        // Looked at where it is: to take it out is to copy it.
+        let mut polled = this.scope.as_mut().poll(cx);
+        let Poll::Ready(outcome) = &mut polled else {
+            return Poll::Pending;
+        };
         let context = this.scope.take_context();
-        if let Ok(response) = &mut outcome
+        if let Ok(response) = outcome
             && let Some(header) = this.header.take()
             && let Some(context) = &context
         {
             let id = context.correlation_id().as_header_value().clone();
             response.headers_mut().insert(header, id);
         }
-        Poll::Ready(Http::new().hold(outcome, InContext(context)))
+        polled.map(|outcome| Http::new().hold(outcome, InContext(context)))
     }
 }
 

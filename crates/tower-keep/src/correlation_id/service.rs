@@ -55,6 +55,8 @@ where
         self.inner.poll_ready(cx)
     }
 
+    // Where it is put in line, request and future are copied on their way in and out.
+    #[inline(never)]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if !self.settings.enabled() {
             // Whatever is outside stays.

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     classify::{Class, Retry},
+    common::rare::Rare,
     protocol::Wire,
     replay::Replay,
 };
@@ -44,24 +45,27 @@ enum Step<F, G, T> {
     /// The service works on it.
     First(#[pin] F),
     /// A function of the user does.
-    Making(Pin<Box<dyn Future<Output = T> + Send>>),
+    Making(#[pin] Rare<Pin<Box<dyn Future<Output = T> + Send>>>),
     /// The other service does not take it yet, or nobody works on it.
     Readying,
     /// The other service works on it.
     Second(#[pin] G),
 }
 
+/// Another service and what it is asked, if there is one.
+pub(super) type Second<B, R, Saved> = Option<(B, R, Saved)>;
+
 /// What a call keeps for the case that it fails.
 pub(super) struct Call<T, B, R, Saved> {
-    pub(super) plan: Arc<Plan<T>>,
-    pub(super) asked: Option<Asked>,
+    plan: Arc<Plan<T>>,
+    asked: Option<Asked>,
     /// Under which key its answer may be kept, and be one that was.
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) second: Option<(B, R, Saved)>,
-    /// What went wrong last.
-    pub(super) failed: Option<Failed>,
+    key: Option<Vec<u8>>,
+    second: Second<B, R, Saved>,
+    /// What went wrong last. Boxed, so that calls that go well do not carry it about.
+    failed: Option<Rare<Box<Failed>>>,
     /// The rule that is asked next.
-    pub(super) at: usize,
+    at: usize,
 }
 
 impl<S, Req, P, T, B, R> ResponseFuture<S, Req, P, T, B, R>
@@ -128,6 +132,23 @@ where
 }
 
 impl<T, B, R, Saved> Call<T, B, R, Saved> {
+    #[inline]
+    pub(super) fn new(
+        plan: Arc<Plan<T>>,
+        asked: Option<Asked>,
+        key: Option<Vec<u8>>,
+        second: Second<B, R, Saved>,
+    ) -> Self {
+        Self {
+            plan,
+            asked,
+            key,
+            second,
+            failed: None,
+            at: 0,
+        }
+    }
+
     fn keeper<Res, Err, P: Gives<Res, Err>>(
         &self,
         protocol: &P,
@@ -185,9 +206,9 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
                             self.plan.shared.answered(&failed, false);
                             return Some(protocol.give(wire, given, &failed, header));
                         }
-                        Made::Later(making) => step.set(Step::Making(making)),
+                        Made::Later(making) => step.set(Step::Making(Rare::new(making))),
                     }
-                    self.failed = Some(failed);
+                    self.failed = Some(Rare::new(Box::new(failed)));
                     return None;
                 }
                 How::Stale => {
@@ -198,7 +219,7 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
                 How::Backup if self.may_ask::<Req>(&failed, outcome.is_ok()) => {
                     drop(outcome);
                     step.set(Step::Readying);
-                    self.failed = Some(failed);
+                    self.failed = Some(Rare::new(Box::new(failed)));
                     return None;
                 }
                 How::Make(_) | How::Backup => {}
@@ -257,10 +278,11 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
             let outcome = match step.as_mut().project() {
                 StepProjected::First(_) => unreachable!("it has failed"),
                 StepProjected::Making(making) => {
-                    let given = ready!(making.as_mut().poll(cx));
+                    let given = ready!(making.get().as_mut().poll(cx));
                     let failed = self.failed.take().expect("it has failed");
-                    self.plan.shared.answered(&failed, false);
-                    return Poll::Ready(protocol.give(wire, given, &failed, header));
+                    let failed = failed.part();
+                    self.plan.shared.answered(failed, false);
+                    return Poll::Ready(protocol.give(wire, given, failed, header));
                 }
                 StepProjected::Readying => {
                     let (backup, replay, saved) =
@@ -281,10 +303,11 @@ impl<T, B, R, Saved> Call<T, B, R, Saved> {
             self.second = None;
             if protocol.judge(wire, &outcome).so_far().class == Class::Success {
                 let failed = self.failed.take().expect("it has failed");
-                self.plan.shared.answered(&failed, false);
+                let failed = failed.part();
+                self.plan.shared.answered(failed, false);
                 let mut answer = protocol.hold_by(outcome, || Keeper::NOTHING);
                 if let Ok(answer) = &mut answer {
-                    protocol.mark(answer, &failed, header);
+                    protocol.mark(answer, failed, header);
                 }
                 return Poll::Ready(answer);
             }

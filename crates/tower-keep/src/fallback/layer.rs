@@ -240,9 +240,7 @@ impl<P, T, B, R> FallbackLayer<P, T, B, R> {
 
     fn rule(mut self, causes: impl Into<Causes>, how: How<T>) -> Self {
         let causes = causes.into();
-        Arc::make_mut(&mut self.plan)
-            .rules
-            .push(Rule { causes, how });
+        Arc::make_mut(&mut self.plan).add(Rule { causes, how });
         self
     }
 

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::{
     Asked, Backup, Keeper, NoBackup, Once, ResponseFuture,
-    future::Call,
+    future::{Call, Second},
     gives::Gives,
     rules::{How, Rule},
     shared::Shared,
@@ -36,6 +36,9 @@ pub struct Fallback<S, P = Http, T = Response<Bytes>, B = NoBackup, R = Once> {
 pub(super) struct Plan<T> {
     pub(super) shared: Arc<Shared>,
     pub(super) rules: Vec<Rule<T>>,
+    /// Whether one of them gives what was kept, and whether one asks another service.
+    keeps: bool,
+    has_backup: bool,
     /// The headers that are kept of requests, and that tell answers apart.
     pub(super) headers: Vec<HeaderName>,
 }
@@ -45,19 +48,22 @@ impl<T> Plan<T> {
         Self {
             shared,
             rules: Vec::new(),
+            keeps: false,
+            has_backup: false,
             headers: Vec::new(),
         }
     }
 
-    fn asks(&self, wanted: impl Fn(&How<T>) -> bool) -> bool {
-        self.rules.iter().any(|rule| wanted(&rule.how))
+    pub(super) fn add(&mut self, rule: Rule<T>) {
+        self.keeps |= matches!(rule.how, How::Stale);
+        self.has_backup |= matches!(rule.how, How::Backup);
+        self.rules.push(rule);
     }
 
     /// Under which key the answer may be kept.
     fn key(&self, head: &Head<'_>) -> Option<Vec<u8>> {
         let keyed = &self.headers[..];
-        let keeps = self.asks(|how| matches!(how, How::Stale))
-            && state::may_keep_request(head.method, head.headers, keyed);
+        let keeps = self.keeps && state::may_keep_request(head.method, head.headers, keyed);
         keeps.then(|| target::key(head.method, head, keyed))
     }
 
@@ -114,26 +120,33 @@ where
             let first = self.inner.call(self.replay.once(request));
             return ResponseFuture::new(first, protocol, wire, None);
         }
-        let head = self.protocol.head(&request);
-        let key = head.and_then(|head| self.plan.key(&head));
-        let asked = head.map(|head| self.plan.asked(&head));
-        let (request, second) = if self.plan.asks(|how| matches!(how, How::Backup)) {
-            let (request, saved) = self.replay.first(request, MAX_REPLAY_BYTES);
-            let second = (self.backup.clone(), self.replay.clone(), saved);
-            (request, Some(second))
-        } else {
-            (self.replay.once(request), None)
+        let Some(head) = self.protocol.head(&request) else {
+            // Apart, so that nothing is moved about where nothing is kept.
+            let (first, second) = self.first(request);
+            let call = Call::new(self.plan.clone(), None, None, second);
+            return ResponseFuture::new(first, protocol, wire, Some(call));
         };
-        let first = self.inner.call(request);
-        let call = Call {
-            plan: self.plan.clone(),
-            asked,
-            key,
-            second,
-            failed: None,
-            at: 0,
-        };
+        let (asked, key) = (self.plan.asked(&head), self.plan.key(&head));
+        let (first, second) = self.first(request);
+        let call = Call::new(self.plan.clone(), Some(asked), key, second);
         ResponseFuture::new(first, protocol, wire, Some(call))
+    }
+}
+
+impl<S, P, T, B: Clone, R: Clone> Fallback<S, P, T, B, R> {
+    /// Calls the service, and keeps what another one needs if there is one to ask.
+    #[inline(always)]
+    fn first<Req>(&mut self, request: Req) -> (S::Future, Second<B, R, R::Saved>)
+    where
+        S: Service<R::Request>,
+        R: Replay<Req>,
+    {
+        if !self.plan.has_backup {
+            return (self.inner.call(self.replay.once(request)), None);
+        }
+        let (request, saved) = self.replay.first(request, MAX_REPLAY_BYTES);
+        let second = (self.backup.clone(), self.replay.clone(), saved);
+        (self.inner.call(request), Some(second))
     }
 }
 
@@ -146,6 +159,8 @@ impl<T> Clone for Plan<T> {
         Self {
             shared: self.shared.clone(),
             rules: self.rules.clone(),
+            keeps: self.keeps,
+            has_backup: self.has_backup,
             headers: self.headers.clone(),
         }
     }

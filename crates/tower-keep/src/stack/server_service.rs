@@ -4,7 +4,7 @@ use std::{
     fmt, mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -167,14 +167,15 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match self.project().0.project() {
-            RunningProjected::Few(few) => {
-                ready!(few.poll(cx)).map(|response| response.map(ServerBody::few))
-            }
-            RunningProjected::All(all) => {
-                ready!(all.as_mut().poll(cx)).map(|response| response.map(ServerBody::all))
-            }
-        })
+        match self.project().0.project() {
+            RunningProjected::Few(few) => few
+                .poll(cx)
+                .map_ok(|response| response.map(ServerBody::few)),
+            RunningProjected::All(all) => all
+                .as_mut()
+                .poll(cx)
+                .map_ok(|response| response.map(ServerBody::all)),
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::{
     HeaderTrust, RequestTimeout, header,
     shared::{Acting, Shared},
+    state::since,
 };
 use crate::{
     common::{
-        clock::{self, Instant},
+        clock,
         until::{self, Until, Within},
     },
     context::Deadline,
@@ -21,8 +22,8 @@ pub(super) type Choose = dyn Fn(&Head<'_>) -> Option<RequestTimeout> + Send + Sy
 /// The time that a call has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
-    /// When it began to run, if anybody had to know yet.
-    pub(super) started: Option<Instant>,
+    /// When it began to run, in the clock's nanoseconds; 0 until somebody has to know.
+    pub(super) started: u64,
     /// Until the head of the answer.
     pub(super) head: Until,
     /// Until the last frame.
@@ -35,7 +36,7 @@ pub(super) struct Allowance {
 impl Allowance {
     /// For a call that nothing is done for, or that is not made.
     pub(super) const NONE: Self = Self {
-        started: None,
+        started: 0,
         head: Until::NEVER,
         body: Until::NEVER,
         keeps_callers: false,
@@ -45,7 +46,7 @@ impl Allowance {
     /// For a call without a head that has to wait now.
     pub(super) const fn usual(until: Until) -> Self {
         Self {
-            started: None,
+            started: 0,
             head: until,
             body: Until::NEVER,
             keeps_callers: false,
@@ -56,7 +57,7 @@ impl Allowance {
     /// For a call without a head: it counts from whenever somebody asks. `None` if it comes too late.
     pub(super) fn unread(timeout: Until, acting: Acting) -> Option<Self> {
         let outer = until::current();
-        if outer.is_fixed() && is_past(outer, clock::now()) {
+        if outer.is_fixed() && is_past(outer, clock::nanos_now()) {
             return None;
         }
         Some(Self {
@@ -76,7 +77,7 @@ impl Allowance {
         choose: Option<&Choose>,
         (timeout, acting): (Until, Acting),
     ) -> Option<Self> {
-        let now = clock::now();
+        let now = clock::nanos_now();
         let (own, caller) = match protocol.head(request) {
             Some(head) => (
                 own(&head, timeout, choose),
@@ -96,10 +97,10 @@ impl Allowance {
         }
         if acting == Acting::Fully
             && shared.propagates()
-            && let Some(end) = head.moment()
+            && let Some(end) = head.nanos()
             && let Some(headers) = protocol.headers_mut(request)
         {
-            header::write(headers, wire, end.saturating_duration_since(now));
+            header::write(headers, wire, left(end, now));
         }
         // A deadline outside is not ours to lay over the body: it is in force while the body is
         // polled, if its layer covers bodies.
@@ -109,7 +110,7 @@ impl Allowance {
             caller
         };
         Some(Self {
-            started: Some(now),
+            started: now,
             head,
             body,
             keeps_callers: granted.is_callers(),
@@ -119,9 +120,9 @@ impl Allowance {
 
     /// How long it has, counted from now.
     pub(super) fn left(&self) -> Option<Duration> {
-        let now = clock::now();
-        let end = self.head.fix(|| now).moment()?;
-        Some(end.saturating_duration_since(now))
+        let now = clock::nanos_now();
+        let end = self.head.fix(|| now).nanos()?;
+        Some(left(end, now))
     }
 
     /// Has what follows run under its deadline, as a part of the call.
@@ -131,24 +132,17 @@ impl Allowance {
         applies.then(|| Within::new(&mut self.head))
     }
 
-    /// Runs `work`, a part of the call, under its deadline.
-    #[inline]
-    pub(super) fn within<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        let _within = self.enter();
-        work()
-    }
-
     /// Since when the call runs and when its head must be there; from now on it counts.
     ///
     /// A caller's deadline from outside is left to the layer that read it: that one knows that the
     /// caller has given up, while an answer of ours would look like a failure to all in between.
-    pub(super) fn due(&mut self) -> Option<(Instant, Instant)> {
+    pub(super) fn due(&mut self) -> Option<(u64, u64)> {
         if self.head.is_never() || (self.head.is_callers() && !self.keeps_callers) {
             return None;
         }
-        let started = *self.started.get_or_insert_with(clock::now);
+        let started = since(&mut self.started, clock::nanos_now);
         self.head = self.head.fix(|| started);
-        self.head.moment().map(|end| (started, end))
+        self.head.nanos().map(|end| (started, end))
     }
 }
 
@@ -162,7 +156,7 @@ fn own(head: &Head<'_>, timeout: Until, choose: Option<&Choose>) -> Until {
 }
 
 /// What the caller of this request grants.
-fn caller(head: &Head<'_>, wire: Wire, now: Instant, trust: HeaderTrust) -> Until {
+fn caller(head: &Head<'_>, wire: Wire, now: u64, trust: HeaderTrust) -> Until {
     let extension = head.extensions.get().copied().map(Deadline::instant);
     let extension = extension.map_or(Until::NEVER, Until::fixed);
     let header = || {
@@ -176,6 +170,10 @@ fn caller(head: &Head<'_>, wire: Wire, now: Instant, trust: HeaderTrust) -> Unti
     })
 }
 
-fn is_past(until: Until, now: Instant) -> bool {
-    until.moment().is_some_and(|end| end <= now)
+fn is_past(until: Until, now: u64) -> bool {
+    until.nanos().is_some_and(|end| end <= now)
+}
+
+fn left(end: u64, now: u64) -> Duration {
+    Duration::from_nanos(end.saturating_sub(now))
 }

@@ -100,7 +100,7 @@ impl Guard for BodyTimer {
             return Poll::Pending;
         };
         let watch = watch.project();
-        let Some((due, kind)) = watch.clock.due(clock::now) else {
+        let Some((due, kind)) = watch.clock.due(clock::nanos_now) else {
             return Poll::Pending;
         };
         let waiting = watch.timer.get_or_insert_default();
@@ -132,7 +132,7 @@ impl Guard for BodyTimer {
         if !watch.clock.goes_on() {
             return polled;
         }
-        let Some(kind) = watch.clock.read_too_slowly(clock::now()) else {
+        let Some(kind) = watch.clock.read_too_slowly(clock::nanos_now()) else {
             return polled;
         };
         if *watch.acting == Acting::InWords {

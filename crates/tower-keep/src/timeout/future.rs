@@ -136,11 +136,14 @@ impl<F, P> ResponseFuture<F, P> {
             return self.refuse(wire, Kind::DeadlineExpired, false);
         };
         // The call is asked before the timer: an answer that is there is delivered.
-        let Poll::Ready(outcome) = allowance.within(|| inner.poll(cx)) else {
+        let within = allowance.enter();
+        let polled = inner.poll(cx);
+        drop(within);
+        if polled.is_pending() {
             return self.wait(cx);
-        };
+        }
         // Two calls, so that the one without a body moves no timer about.
-        Poll::Ready(match wire {
+        polled.map(|outcome| match wire {
             Wire::Plain => this.protocol.hold_by(outcome, BodyTimer::none),
             Wire::Grpc | Wire::HeadOnly | Wire::Http => {
                 let timer = BodyTimer::new(*allowance, this.shared.clone());

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use super::{BodyDeadline, LAYER, TimeoutConfig, shared::Shared};
+use super::{BodyDeadline, LAYER, TimeoutConfig, shared::Shared, state::FOR_EVER};
 use crate::{
-    common::{modelling::two_at_once, until::Until},
+    common::{clock, modelling::two_at_once, until::Until},
     observe::Emitter,
 };
 
@@ -28,7 +28,8 @@ fn of_two_updates_at_once_one_is_in_force_and_all_of_it() {
             let config = shared.config();
             let timeout = config.timeout.map_or(Until::NEVER, Until::open);
             assert_eq!(shared.timeout().0, timeout);
-            assert_eq!(shared.body_idle(), config.body_idle);
+            let idle = config.body_idle.map_or(FOR_EVER, clock::whole_nanos);
+            assert_eq!(shared.body_idle(), idle);
             assert_eq!(shared.covers_body(), config.body == BodyDeadline::Covered);
         },
     );

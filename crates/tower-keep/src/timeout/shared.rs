@@ -1,6 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use super::{BodyDeadline, HeaderTrust, TimeoutConfig};
+use super::{BodyDeadline, HeaderTrust, TimeoutConfig, state::FOR_EVER};
 use crate::{
     common::{
         atomic::{AtomicBool, AtomicU8, AtomicU64, Relaxed},
@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Shared {
     /// An open [`Until`], as a word; without [`ACTS`] if not every call has a deadline that is kept.
     timeout: AtomicU64,
-    /// In nanoseconds; `u64::MAX` is none.
+    /// In nanoseconds; [`FOR_EVER`] is none.
     body_idle: AtomicU64,
     covers_body: AtomicBool,
     /// A [`HeaderTrust`], as a number.
@@ -80,7 +80,7 @@ impl Shared {
         let acts = if config.always_acts() { ACTS } else { 0 };
         self.timeout
             .store(timeout.to_word() & !ACTS | acts, Relaxed);
-        let idle = config.body_idle.map_or(u64::MAX, clock::whole_nanos);
+        let idle = config.body_idle.map_or(FOR_EVER, clock::whole_nanos);
         self.body_idle.store(idle, Relaxed);
         let covers_body = config.body == BodyDeadline::Covered;
         self.covers_body.store(covers_body, Relaxed);
@@ -125,12 +125,10 @@ impl Shared {
         }
     }
 
+    /// How long a frame may take, in nanoseconds.
     #[inline]
-    pub(super) fn body_idle(&self) -> Option<Duration> {
-        match self.body_idle.load(Relaxed) {
-            u64::MAX => None,
-            nanos => Some(Duration::from_nanos(nanos)),
-        }
+    pub(super) fn body_idle(&self) -> u64 {
+        self.body_idle.load(Relaxed)
     }
 
     pub(super) fn covers_body(&self) -> bool {

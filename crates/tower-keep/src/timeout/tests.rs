@@ -5,19 +5,18 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::{
     HeaderTrust, Role, TimeoutConfig,
     header::{grpc_timeout, read, request_timeout, to_grpc_timeout, write},
-    state::{BodyClock, exceeded},
+    state::{BodyClock, FOR_EVER, exceeded},
 };
 use crate::{
-    common::{
-        clock::{self, Instant},
-        until::Until,
-    },
+    common::{clock, until::Until},
     protocol::Wire,
     rejection::{Kind, Phase},
 };
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
+/// In the clock's nanoseconds.
+const SECOND: u64 = 1_000_000_000;
 
 #[test]
 fn grpc_timeouts_are_read_in_all_units() {
@@ -177,38 +176,38 @@ fn a_config_is_read_with_durations_for_people() {
 
 #[tokio::test(start_paused = true)]
 async fn the_earlier_of_idle_time_and_deadline_cuts_a_body() {
-    let start = clock::now();
-    let total = |time: u32| Until::fixed(start + time * S);
-    let phase = |clock: &mut BodyClock, now: Instant| {
+    let start = clock::nanos_now();
+    let total = |time: u32| Until::open(time * S).fix(|| start);
+    let phase = |clock: &mut BodyClock, now: u64| {
         clock.due(|| now).map(|(at, kind)| match kind {
             Kind::DeadlineExceeded { phase, after } => (at - start, phase, after),
             other => panic!("{other:?}"),
         })
     };
-    let mut neither = BodyClock::new(Some(start), Until::NEVER, None);
+    let mut neither = BodyClock::new(start, Until::NEVER, FOR_EVER);
     assert_eq!(phase(&mut neither, start), None);
 
-    let mut both = BodyClock::new(Some(start), total(10), Some(4 * S));
+    let mut both = BodyClock::new(start, total(10), 4 * SECOND);
     assert_eq!(
-        phase(&mut both, start + S),
-        Some((5 * S, Phase::BodyIdle, 4 * S))
+        phase(&mut both, start + SECOND),
+        Some((5 * SECOND, Phase::BodyIdle, 4 * S))
     );
     // Asked again in the same wait, the time goes on.
     assert_eq!(
-        phase(&mut both, start + 2 * S),
-        Some((5 * S, Phase::BodyIdle, 4 * S))
+        phase(&mut both, start + 2 * SECOND),
+        Some((5 * SECOND, Phase::BodyIdle, 4 * S))
     );
     both.on_frame();
     assert_eq!(
-        phase(&mut both, start + 7 * S),
-        Some((10 * S, Phase::Body, 10 * S))
+        phase(&mut both, start + 7 * SECOND),
+        Some((10 * SECOND, Phase::Body, 10 * S))
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_was_resolved_a_little_late_is_still_a_round_number() {
-    let start = clock::now();
-    let kind = exceeded(Phase::Head, start + Duration::from_micros(3), start + 5 * S);
+    let start = clock::nanos_now();
+    let kind = exceeded(Phase::Head, start + 3_000, start + 5 * SECOND);
     let after = 5 * S;
     assert_eq!(
         kind,
@@ -221,28 +220,32 @@ async fn a_deadline_that_was_resolved_a_little_late_is_still_a_round_number() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_too_slowly_is_cut_after_the_last_moment_and_not_at_it() {
-    let start = clock::now();
-    let end = Until::fixed(start + 10 * S);
+    let start = clock::nanos_now();
+    let end = Until::open(10 * S).fix(|| start);
     let late = |phase| {
         let after = 10 * S;
         Some(Kind::DeadlineExceeded { phase, after })
     };
-    let mut clock = BodyClock::new(Some(start), end, Some(4 * S));
-    assert_eq!(clock.read_too_slowly(start + 10 * S), None, "at the moment");
-    let kind = clock.read_too_slowly(start + 10 * S + MS);
+    let mut clock = BodyClock::new(start, end, 4 * SECOND);
+    assert_eq!(
+        clock.read_too_slowly(start + 10 * SECOND),
+        None,
+        "at the moment"
+    );
+    let kind = clock.read_too_slowly(start + 10 * SECOND + SECOND / 1000);
     assert_eq!(kind, late(Phase::Body));
-    let mut forever = BodyClock::new(None, Until::NEVER, Some(4 * S));
-    assert_eq!(forever.read_too_slowly(start + 3600 * S), None);
+    let mut forever = BodyClock::new(0, Until::NEVER, 4 * SECOND);
+    assert_eq!(forever.read_too_slowly(start + 3600 * SECOND), None);
     // Open until somebody asks: it counts from then.
-    let mut open = BodyClock::new(Some(start), Until::open(10 * S), None);
+    let mut open = BodyClock::new(start, Until::open(10 * S), FOR_EVER);
     assert_eq!(open.read_too_slowly(start), None);
-    assert_eq!(open.read_too_slowly(start + 11 * S), late(Phase::Body));
+    assert_eq!(open.read_too_slowly(start + 11 * SECOND), late(Phase::Body));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_callers_deadline_that_came_later_is_not_ours_to_keep() {
-    let start = clock::now();
-    let callers = Until::fixed(start + 10 * S).of_caller();
+    let start = clock::nanos_now();
+    let callers = Until::open(10 * S).fix(|| start).of_caller();
     let late = Kind::DeadlineExceeded {
         phase: Phase::Body,
         after: 10 * S,
@@ -250,41 +253,41 @@ async fn a_callers_deadline_that_came_later_is_not_ours_to_keep() {
     // Its own from the start, or that of a layer outside.
     for keeps in [true, false] {
         let first = if keeps { callers } else { Until::NEVER };
-        let mut clock = BodyClock::new(Some(start), first, None);
+        let mut clock = BodyClock::new(start, first, FOR_EVER);
         clock.until = callers;
         let due = clock.due(|| start).map(|(at, kind)| (at - start, kind));
-        assert_eq!(due, keeps.then(|| (10 * S, late.clone())), "{keeps}");
-        let cut = clock.read_too_slowly(start + 11 * S);
+        assert_eq!(due, keeps.then(|| (10 * SECOND, late.clone())), "{keeps}");
+        let cut = clock.read_too_slowly(start + 11 * SECOND);
         assert_eq!(cut, keeps.then(|| late.clone()), "{keeps}");
     }
     // One of ours is kept wherever it came from.
-    let mut clock = BodyClock::new(Some(start), Until::NEVER, None);
-    clock.until = Until::fixed(start + 10 * S);
-    assert_eq!(clock.read_too_slowly(start + 11 * S), Some(late));
+    let mut clock = BodyClock::new(start, Until::NEVER, FOR_EVER);
+    clock.until = Until::open(10 * S).fix(|| start);
+    assert_eq!(clock.read_too_slowly(start + 11 * SECOND), Some(late));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_ended_a_body_is_the_callers_if_it_was_their_deadline() {
-    let start = clock::now();
-    let ours = Until::fixed(start + S);
+    let start = clock::nanos_now();
+    let ours = Until::open(S).fix(|| start);
     let kind = |phase| Kind::DeadlineExceeded { phase, after: S };
     for (until, phase, callers) in [
         (ours.of_caller(), Phase::Body, true),
         (ours.of_caller(), Phase::BodyIdle, false),
         (ours, Phase::Body, false),
     ] {
-        let clock = BodyClock::new(Some(start), until, Some(S));
+        let clock = BodyClock::new(start, until, SECOND);
         assert_eq!(clock.is_callers(&kind(phase)), callers, "{phase:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_ends_the_wait_and_the_deadline_wins_a_tie() {
-    let start = clock::now();
-    let mut clock = BodyClock::new(Some(start), Until::fixed(start + 4 * S), Some(4 * S));
+    let start = clock::nanos_now();
+    let mut clock = BodyClock::new(start, Until::open(4 * S).fix(|| start), 4 * SECOND);
     assert!(!clock.goes_on());
     let (at, kind) = clock.due(|| start).expect("there are two ends");
-    assert_eq!(at, start + 4 * S);
+    assert_eq!(at, start + 4 * SECOND);
     let phase = match kind {
         Kind::DeadlineExceeded { phase, .. } => phase,
         other => panic!("{other:?}"),

@@ -9,12 +9,12 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
 
-use super::timer::poll_due;
+use super::{state::since, timer::poll_due};
 use crate::{
     BoxError,
     common::{
         atomic::{AtomicBool, Ordering},
-        clock::{self, Instant},
+        clock,
         timer::Timer,
     },
     observe::{Emitter, EventKind},
@@ -33,7 +33,8 @@ pub struct TimedRequestBody<B> {
     /// Made when the service first has to wait for a frame.
     #[pin]
     timer: Option<Timer>,
-    waiting_since: Option<Instant>,
+    /// In the clock's nanoseconds; 0 while nobody waits.
+    waiting_since: u64,
     /// None for a request without a body.
     stall: Option<Arc<Stall>>,
 }
@@ -43,7 +44,7 @@ impl<B> TimedRequestBody<B> {
         Self {
             inner,
             timer: None,
-            waiting_since: None,
+            waiting_since: 0,
             stall,
         }
     }
@@ -63,14 +64,15 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let this = self.project();
         if let Poll::Ready(frame) = this.inner.poll_frame(cx) {
-            *this.waiting_since = None;
+            *this.waiting_since = 0;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let Some(stall) = this.stall else {
             return Poll::Pending;
         };
-        let since = *this.waiting_since.get_or_insert_with(clock::now);
-        ready!(poll_due(this.timer, since + stall.idle, cx));
+        let since = since(this.waiting_since, clock::nanos_now);
+        let due = since.saturating_add(clock::whole_nanos(stall.idle));
+        ready!(poll_due(this.timer, due, cx));
         Poll::Ready(Some(Err(stall.happened().into())))
     }
 

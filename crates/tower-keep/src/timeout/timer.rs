@@ -3,17 +3,18 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use crate::common::{clock::Instant, timer::Timer};
+use crate::common::{clock, timer::Timer};
 
-/// Ready at `due`, by a timer that is made when it is first asked.
+/// Ready at `due`, in the clock's nanoseconds, by a timer that is made when it is first asked.
 ///
 /// When `due` moves on, the timer is left alone until it fires and only then set anew: a stream of
 /// many frames does not go to the timer wheel for each.
 pub(super) fn poll_due(
     mut slot: Pin<&mut Option<Timer>>,
-    due: Instant,
+    due: u64,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
+    let due = clock::from_nanos(due);
     if slot.is_none() {
         slot.set(Some(Timer::at(due)));
     }
