@@ -11,11 +11,7 @@ use crate::store::{Hear, Orders, Store};
 const TOLD: [&str; 3] = ["shop.order.*", "shop.payment.*", "shop.shipment.*"];
 
 /// Starts them. Must be called within a tokio runtime.
-pub(crate) async fn start(
-    store: &Store,
-    bus: Bus,
-    rebuild: bool,
-) -> Result<Workers, BoxError> {
+pub(crate) async fn start(store: &Store, bus: Bus, rebuild: bool) -> Result<Workers, BoxError> {
     let inbox = Inbox::new(store.db.clone(), Hear::new(&store.log));
     let consumer = consume(&store.db, bus, Types::of(TOLD), inbox).await?;
     let runner = Runner::new(&store.log, Orders);
