@@ -9,6 +9,8 @@
 
 use std::env;
 
+use shop_kit::flow::Flow;
+
 use crate::{
     backend::{Backend, on_servers},
     fleet::{Fleet, Setup},
