@@ -5,24 +5,16 @@
 //! by one writer and by sixteen. Nothing that confirms each event in a transaction of its own can be
 //! faster; what is faster commits several together.
 
-use std::{env, process::ExitCode};
+use std::process::ExitCode;
 
 use durable_bench::{Plan, measure, subjects};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let plan = match arguments.iter().any(|one| one == "--quick") {
-        true => Plan::QUICK,
-        false => Plan::FULL,
-    };
-    let wanted: Vec<_> = arguments
-        .iter()
-        .filter(|one| !one.starts_with('-'))
-        .collect();
+    let (plan, words) = Plan::of_arguments();
     for subject in subjects().await {
-        if wanted.is_empty()
-            || wanted
+        if words.is_empty()
+            || words
                 .iter()
                 .any(|word| subject.name.contains(word.as_str()))
         {

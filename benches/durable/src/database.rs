@@ -1,31 +1,39 @@
-use std::env;
+use std::{env, process::ExitCode};
 
 use tempfile::TempDir;
-use tower_keep_durable::{Db, db::file_url, event_store, projection};
+use tower_keep_durable::{Db, db::file_url, event_store, outbox, projection, saga};
 
-use crate::Failed;
+use crate::{Failed, Plan, storage};
 
-/// A database to keep events in.
-#[derive(Debug)]
-pub struct Database {
-    /// What it is called.
-    pub name: &'static str,
-    pub(crate) db: Db,
-    _folder: Option<TempDir>,
-}
-
-/// All that can be measured here. What does not answer is left out, and said so.
+/// Has one thing measured on each database that there is here, after the database itself, and prints a
+/// line for each figure. What does not answer is left out, and said so.
 ///
 /// PostgreSQL's is that of `KEEP_BENCH_POSTGRES`, which should be empty: its rows stay.
-pub async fn databases() -> Vec<Database> {
-    let mut databases = Vec::new();
+pub async fn each_database(measure: impl AsyncFn(&Db, Plan) -> Result<(), Failed>) -> ExitCode {
+    let (plan, words) = Plan::of_arguments();
     for (name, made) in [("SQLite", sqlite().await), ("PostgreSQL", postgres().await)] {
-        match made {
-            Ok((db, _folder)) => databases.push(Database { name, db, _folder }),
-            Err(error) => println!("SKIPPED {name}: {error}"),
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        // The folder goes when it has been measured.
+        let (db, _folder) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                println!("SKIPPED {name}: {error}");
+                continue;
+            }
+        };
+        println!("\n{name}");
+        let measured = async {
+            storage::measure(&db, plan).await?;
+            measure(&db, plan).await
+        };
+        if let Err(error) = measured.await {
+            eprintln!("{name}: {error}");
+            return ExitCode::FAILURE;
         }
     }
-    databases
+    ExitCode::SUCCESS
 }
 
 async fn sqlite() -> Result<(Db, Option<TempDir>), Failed> {
@@ -41,5 +49,11 @@ async fn postgres() -> Result<(Db, Option<TempDir>), Failed> {
 }
 
 async fn open(url: &str) -> Result<Db, Failed> {
-    Ok(Db::open(url, &[event_store::SCHEMA, projection::SCHEMA]).await?)
+    let schemas = [
+        event_store::SCHEMA,
+        projection::SCHEMA,
+        outbox::SCHEMA,
+        saga::SCHEMA,
+    ];
+    Ok(Db::open(url, &schemas).await?)
 }

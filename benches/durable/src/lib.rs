@@ -1,16 +1,18 @@
-//! What is measured of each bus and of the event store, and of the storage below them.
+//! What is measured of each bus, of the event store and of the saga engine, and of the storage below them.
 
 mod bus;
 mod database;
 mod plan;
+mod saga;
 mod storage;
 mod store;
 mod subject;
 
 pub use self::{
-    database::{Database, databases},
+    database::each_database,
     plan::Plan,
-    store::measure_store,
+    saga::measure as measure_sagas,
+    store::measure as measure_store,
     subject::{Subject, subjects},
 };
 

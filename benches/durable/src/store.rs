@@ -4,15 +4,14 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use tokio::time::Instant;
 use tower_keep_durable::{
-    BoxError, Event, Tx,
+    BoxError, Db, Event, Tx,
     event_store::{EventStore, Expected, Recorded, StoreError},
     projection::{Projection, Runner, Table, View},
 };
 
 use crate::{
-    Database, Failed,
+    Failed,
     plan::{Plan, print},
-    storage,
 };
 
 const BATCH: usize = 50;
@@ -21,9 +20,8 @@ const BATCH: usize = 50;
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn measure_store(database: &Database, plan: Plan) -> Result<(), Failed> {
-    storage::measure(&database.db, plan).await?;
-    let store = EventStore::new(&database.db);
+pub async fn measure(db: &Db, plan: Plan) -> Result<(), Failed> {
+    let store = EventStore::new(db);
     for (what, writers, batch) in [
         ("appended one by one", 1, 1),
         ("appended one by one, to 16 streams at a time", 16, 1),
