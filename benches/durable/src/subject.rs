@@ -1,12 +1,13 @@
 use std::{env, fmt};
 
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tower_keep_durable::{
     Bus, Db,
     bus::table::{self, TableConfig},
     db::file_url,
 };
+
+use uuid::Uuid;
 
 use crate::Failed;
 
@@ -47,7 +48,33 @@ pub async fn subjects() -> Vec<Subject> {
             Err(error) => println!("SKIPPED {name}: {error}"),
         }
     }
+    for (name, variable) in [
+        ("NATS", "KEEP_BENCH_NATS"),
+        ("RabbitMQ", "KEEP_BENCH_RABBITMQ"),
+        ("Kafka", "KEEP_BENCH_KAFKA"),
+    ] {
+        match broker(name, variable).await {
+            Ok(subject) => subjects.push(subject),
+            Err(error) => println!("SKIPPED {name}: {error}"),
+        }
+    }
     subjects
+}
+
+/// At the server of this variable, such as `nats://host:4222`, under a name of its own, which stays.
+/// Needs the feature of that bus.
+async fn broker(name: &'static str, variable: &str) -> Result<Subject, Failed> {
+    let server = env::var(variable).map_err(|_| format!("give a server as {variable}"))?;
+    let url = format!("{server}/keep_bench_{}", Uuid::now_v7().simple());
+    let (bus, other) = (Bus::connect(&url).await?, Bus::connect(&url).await?);
+    bus.ping().await?;
+    Ok(Subject {
+        name,
+        bus,
+        other,
+        storage: None,
+        _folder: None,
+    })
 }
 
 async fn sqlite() -> Result<Subject, Failed> {
@@ -61,8 +88,6 @@ async fn sqlite() -> Result<Subject, Failed> {
 async fn postgres() -> Result<Subject, Failed> {
     let url = env::var("KEEP_BENCH_POSTGRES")
         .map_err(|_| "give a database of its own as KEEP_BENCH_POSTGRES")?;
-    let server = url.rsplit(['@', '/']).nth(1).unwrap_or_default();
-    TcpStream::connect(server).await?;
     tables("tables on PostgreSQL", &url, None).await
 }
 
